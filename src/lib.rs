@@ -1,0 +1,11 @@
+//! Workspaces: named persistent disks scoped to an account.
+
+pub mod error;
+pub mod metadata;
+pub mod model;
+pub mod session;
+pub mod volume;
+
+pub use error::{BackendError, BackendErrorKind, Error, ErrorCode, Failure, Holder};
+pub use metadata::Metadata;
+pub use volume::Volume;

@@ -1,0 +1,313 @@
+//! Where records are kept.
+//!
+//! # Words
+//! A *record* is a [`WorkspaceRecord`]; its *snapshots* are [`SnapshotRecord`]s that stand beside it and come and go with
+//! it. A *change* touches one workspace. A *generation* is one opening of the store by a manager.
+//!
+//! # Lifecycle
+//! A manager calls [`begin`](Metadata::begin) once, then reads and commits. Every decision is the manager's: it reads a
+//! record, decides, and commits a change that says which version it decided on. The store's part is to apply the change
+//! whole or not at all, only if the version still holds and the names are still free, and to find records again by id,
+//! by name, by account, and by what is in flight.
+//!
+//! # What a crash leaves
+//! A change that was answered with [`Outcome::Done`] MUST survive the death of the process, and power loss too unless the
+//! backend documents that it does not. A change whose future was dropped, or that ended in an error, is done or not done,
+//! never half; after [`BackendErrorKind::Full`] and [`BackendErrorKind::InvalidInput`] it is not done.
+//!
+//! [`BackendErrorKind::Full`]: crate::BackendErrorKind::Full
+//! [`BackendErrorKind::InvalidInput`]: crate::BackendErrorKind::InvalidInput
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::error::BackendError;
+use crate::model::{
+    AccountId, NameKey, SnapshotId, SnapshotRecord, StoreId, Timestamp, VolumeId, WorkspaceFilter,
+    WorkspaceId, WorkspaceRecord,
+};
+
+/// One opening of a metadata store, to be compared with what the volumes have seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Generation {
+    /// The store, by an id that it was given when it was created and keeps for life, in every copy.
+    pub store: StoreId,
+    /// How often the store was opened, this time included. Durable before it is answered.
+    pub number: u64,
+}
+
+impl Generation {
+    /// Names the opening `number` of `store`.
+    pub fn new(store: StoreId, number: u64) -> Self {
+        Self { store, number }
+    }
+}
+
+/// A change of one workspace: applied whole or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// Adds a record. Its version is 1.
+    Insert {
+        /// The record.
+        record: WorkspaceRecord,
+    },
+    /// Replaces a record, and changes its snapshots in the same step.
+    Update {
+        /// The version that the change was decided on. The record's own is one more.
+        expected: u64,
+        /// The record as it is to be.
+        record: WorkspaceRecord,
+        /// What becomes of its snapshots, in order.
+        snapshots: Vec<SnapshotChange>,
+    },
+    /// Removes a record and every snapshot of it.
+    Remove {
+        /// The account.
+        account: AccountId,
+        /// The workspace.
+        id: WorkspaceId,
+        /// The version that the change was decided on.
+        expected: u64,
+    },
+}
+
+/// What becomes of a snapshot within a [`Change::Update`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SnapshotChange {
+    /// Adds it, or replaces the one of the same id.
+    Put(SnapshotRecord),
+    /// Removes it. Nothing happens if there is none.
+    Remove(SnapshotId),
+}
+
+/// How the store answered a [`Change`]. Only [`Done`](Outcome::Done) changed anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a change that was not done must be decided again or refused"]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It is done, and durable.
+    Done,
+    /// The record is not of the expected version: another one, gone, or there already for an insertion.
+    VersionConflict,
+    /// Another workspace of the account has the name.
+    NameTaken,
+    /// Another snapshot of the workspace has the name.
+    SnapshotNameTaken,
+}
+
+/// Where a page of sessions begins: after the session that ends then, on that workspace.
+pub type SessionPosition = (Timestamp, WorkspaceId);
+
+/// A store of workspace records.
+///
+/// It holds no policy: it judges no state, makes no id and reads no clock. Object-safe, and used as
+/// [`Arc<dyn Metadata>`](std::sync::Arc). There are no default methods, so that a wrapper that forgets to forward one does
+/// not compile.
+///
+/// # Contract
+/// - **Atomic.** [`commit`](Self::commit) applies its change whole or not at all, and every read sees all of a change or
+///   none of it.
+/// - **Unique.** Within an account no two records have names of one key, and within a workspace no two snapshots have;
+///   checked and written in one step, so that of two racing changes exactly one is [`Outcome::Done`].
+/// - **Ordered.** A change that is decided on an old version is a [`Outcome::VersionConflict`].
+/// - **Apart.** What is asked for one account is answered from that account alone.
+/// - **Immediate.** A read that begins after a commit has been answered sees it.
+/// - **Faithful.** A record and a snapshot come back equal to what was committed.
+/// - Reads answer absence with `None` or an empty page, never with an error.
+/// - No method blocks the runtime, and each may be dropped at any await point.
+///
+/// `workdisk-conformance` has a test for each sentence.
+///
+/// # Errors
+/// Every method fails with [`Unavailable`](crate::BackendErrorKind::Unavailable) when the storage does not answer, and with
+/// [`Corrupt`](crate::BackendErrorKind::Corrupt) naming the object when it holds what it was not given. A store whose
+/// write failed in a way that leaves it unsure of its own state MUST refuse every later write until it is reopened.
+#[async_trait]
+pub trait Metadata: fmt::Debug + Send + Sync + 'static {
+    /// Begins a generation: counts the opening and answers its number.
+    ///
+    /// The number MUST be durable before it is answered and greater than every earlier one of the store. The store id is
+    /// the same in every generation.
+    async fn begin(&self) -> Result<Generation, BackendError>;
+
+    /// Applies a change, or says why not.
+    ///
+    /// The version is judged first, then the workspace's name, then the snapshots' names in the order of their changes.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::BackendErrorKind::InvalidInput) if the record's version does not follow, its account or id
+    /// differs from the stored one's, or the record is too large for the store.
+    async fn commit(&self, change: Change) -> Result<Outcome, BackendError>;
+
+    /// The record of that id, if it is of that account.
+    async fn workspace(
+        &self,
+        account: &AccountId,
+        id: WorkspaceId,
+    ) -> Result<Option<WorkspaceRecord>, BackendError>;
+
+    /// The records of the account whose name has that key: none or one, or more in a store that was filled from elsewhere.
+    async fn workspaces_named(
+        &self,
+        account: &AccountId,
+        key: &NameKey,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError>;
+
+    /// The account's records that match the filter, in ascending order of id, those after `after` only, `limit` at most.
+    ///
+    /// Fewer than `limit` are answered only if there are no more.
+    async fn list(
+        &self,
+        account: &AccountId,
+        filter: &WorkspaceFilter,
+        after: Option<WorkspaceId>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError>;
+
+    /// The snapshot of that id, if it is of that workspace.
+    async fn snapshot(
+        &self,
+        workspace: WorkspaceId,
+        id: SnapshotId,
+    ) -> Result<Option<SnapshotRecord>, BackendError>;
+
+    /// The snapshot of the workspace whose name has that key.
+    async fn snapshot_named(
+        &self,
+        workspace: WorkspaceId,
+        key: &NameKey,
+    ) -> Result<Option<SnapshotRecord>, BackendError>;
+
+    /// The workspace's snapshots in ascending order of sequence, those after `after` only, `limit` at most.
+    ///
+    /// Fewer than `limit` are answered only if there are no more.
+    async fn snapshots(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<SnapshotRecord>, BackendError>;
+
+    /// The records of all accounts that are [in flight](WorkspaceRecord::is_in_flight), in ascending order of id, those
+    /// after `after` only, `limit` at most.
+    ///
+    /// Its cost MUST grow with the number that is answered, not with the size of the store.
+    async fn in_flight(
+        &self,
+        after: Option<WorkspaceId>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError>;
+
+    /// The records of all accounts that have a session whose lease ends at `until` or before, or every one that has a
+    /// session if `until` is `None`; those after `after` only, `limit` at most, in ascending order of
+    /// [`position`](session_position). A session without a lease ends at [`Timestamp::MAX`].
+    ///
+    /// Its cost MUST grow with the number that is answered, not with the size of the store.
+    async fn sessions(
+        &self,
+        until: Option<Timestamp>,
+        after: Option<SessionPosition>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError>;
+}
+
+/// Where a record stands among the [`sessions`](Metadata::sessions), or `None` without a session.
+pub fn session_position(record: &WorkspaceRecord) -> Option<SessionPosition> {
+    let session = record.session.as_ref()?;
+    Some((session.expires_at().unwrap_or(Timestamp::MAX), record.id))
+}
+
+/// Every volume that a record names, its snapshots' aside.
+pub fn volumes_of(record: &WorkspaceRecord) -> Vec<VolumeId> {
+    let mut volumes = vec![record.head];
+    volumes.extend(record.frozen_head);
+    volumes.extend(&record.discard);
+    if let Some(operation) = &record.operation {
+        volumes.extend(operation.intent.fresh_volumes());
+    }
+    volumes
+}
+
+#[async_trait]
+impl<M: Metadata + ?Sized> Metadata for Arc<M> {
+    async fn begin(&self) -> Result<Generation, BackendError> {
+        (**self).begin().await
+    }
+
+    async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
+        (**self).commit(change).await
+    }
+
+    async fn workspace(
+        &self,
+        account: &AccountId,
+        id: WorkspaceId,
+    ) -> Result<Option<WorkspaceRecord>, BackendError> {
+        (**self).workspace(account, id).await
+    }
+
+    async fn workspaces_named(
+        &self,
+        account: &AccountId,
+        key: &NameKey,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        (**self).workspaces_named(account, key).await
+    }
+
+    async fn list(
+        &self,
+        account: &AccountId,
+        filter: &WorkspaceFilter,
+        after: Option<WorkspaceId>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        (**self).list(account, filter, after, limit).await
+    }
+
+    async fn snapshot(
+        &self,
+        workspace: WorkspaceId,
+        id: SnapshotId,
+    ) -> Result<Option<SnapshotRecord>, BackendError> {
+        (**self).snapshot(workspace, id).await
+    }
+
+    async fn snapshot_named(
+        &self,
+        workspace: WorkspaceId,
+        key: &NameKey,
+    ) -> Result<Option<SnapshotRecord>, BackendError> {
+        (**self).snapshot_named(workspace, key).await
+    }
+
+    async fn snapshots(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<SnapshotRecord>, BackendError> {
+        (**self).snapshots(workspace, after, limit).await
+    }
+
+    async fn in_flight(
+        &self,
+        after: Option<WorkspaceId>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        (**self).in_flight(after, limit).await
+    }
+
+    async fn sessions(
+        &self,
+        until: Option<Timestamp>,
+        after: Option<SessionPosition>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        (**self).sessions(until, after, limit).await
+    }
+}

@@ -1,0 +1,20 @@
+//! Where a workspace's files came from.
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{SnapshotId, WorkspaceId};
+
+/// What a workspace was made from. It says where the files came from once; nothing depends on it later, and what it
+/// names may be deleted since.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Source {
+    /// A clone.
+    Clone {
+        /// The workspace that was cloned.
+        clone_of: WorkspaceId,
+        /// The snapshot that it started from, or `None` for the head.
+        snapshot: Option<SnapshotId>,
+    },
+}

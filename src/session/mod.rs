@@ -1,0 +1,5 @@
+//! Running uses of a workspace.
+
+mod holders;
+
+pub use holders::{holders_under, holders_where};
