@@ -85,6 +85,16 @@ pub enum SnapshotChange {
     Remove(SnapshotId),
 }
 
+impl SnapshotChange {
+    /// The name that the change puts in.
+    pub(crate) fn name(&self) -> Option<String> {
+        match self {
+            SnapshotChange::Put(record) => Some(record.name.to_string()),
+            SnapshotChange::Remove(_) => None,
+        }
+    }
+}
+
 /// How the store answered a [`Change`]. Only [`Done`](Outcome::Done) changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a change that was not done must be decided again or refused"]

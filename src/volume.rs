@@ -244,7 +244,10 @@ pub trait Volume: fmt::Debug + Send + Sync + 'static {
     /// [`Busy`](crate::BackendErrorKind::Busy) if the volume is mounted, or if anything can still write to it.
     async fn freeze(&self, id: VolumeId, frozen: VolumeId) -> Result<(), BackendError>;
 
-    /// Mounts an active volume and answers its path, the same for every mount of it.
+    /// Where [`mount`](Self::mount) puts a volume: the same at every call, whether or not it is mounted or exists.
+    fn path(&self, id: VolumeId) -> PathBuf;
+
+    /// Mounts an active volume and answers its [`path`](Self::path).
     ///
     /// # Errors
     /// [`Busy`](crate::BackendErrorKind::Busy) if it is mounted already, here or by a recipe.
@@ -315,6 +318,10 @@ impl<V: Volume + ?Sized> Volume for Arc<V> {
 
     async fn freeze(&self, id: VolumeId, frozen: VolumeId) -> Result<(), BackendError> {
         (**self).freeze(id, frozen).await
+    }
+
+    fn path(&self, id: VolumeId) -> PathBuf {
+        (**self).path(id)
     }
 
     async fn mount(&self, id: VolumeId) -> Result<PathBuf, BackendError> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::id::{SnapshotId, VolumeId};
 use super::owner::Owner;
@@ -52,7 +53,7 @@ pub enum Intent {
         /// The frozen volume.
         frozen: VolumeId,
     },
-    /// The head is being frozen as a snapshot's volume. Finished if the volume is there, else undone.
+    /// The head is being frozen as a snapshot's volume. Undone by removing that.
     Snapshot {
         /// The snapshot that is to be.
         snapshot: SnapshotRecord,
@@ -112,6 +113,8 @@ impl Intent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Operation {
+    /// Tells it from every other operation.
+    pub id: Uuid,
     /// What it set out to do.
     pub intent: Intent,
     /// The process that runs it. Another process settles it only when this one is known to be dead.

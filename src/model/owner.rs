@@ -1,11 +1,10 @@
 //! Who runs a session or an operation.
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 /// A process, named so that another one can tell whether it still runs.
 ///
-/// A pid alone is reused, and means nothing in another pid namespace or after a reboot; all five together are one
+/// A pid alone is reused, and means nothing in another pid namespace or after a reboot; all together are one
 /// process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -20,19 +19,16 @@ pub struct Owner {
     pub pid: u32,
     /// When the process started, in clock ticks since boot.
     pub started: u64,
-    /// The manager within the process.
-    pub instance: Uuid,
 }
 
 impl Owner {
-    /// Names the manager `instance` of a process.
+    /// Names a process.
     pub fn new(
         host: impl Into<String>,
         boot_id: impl Into<String>,
         pid_namespace: u64,
         pid: u32,
         started: u64,
-        instance: Uuid,
     ) -> Self {
         Self {
             host: host.into(),
@@ -44,7 +40,7 @@ impl Owner {
         }
     }
 
-    /// Whether both are the same process, whichever manager in it is meant.
+    /// Whether both are the same process.
     pub fn is_same_process(&self, other: &Owner) -> bool {
         self.is_comparable(other) && self.pid == other.pid && self.started == other.started
     }

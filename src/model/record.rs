@@ -22,8 +22,7 @@ use crate::error::Failure;
 ///   that a caller can see, so that the renewal of a lease does not disturb a caller's precondition.
 /// - `head` is an active volume that no other record names. Every other volume id that a record holds is frozen or on
 ///   its way out.
-/// - At most one of `operation`, `session` and `failure` is set, except that a delete or restore may run on a failed
-///   workspace.
+/// - `operation` and `session` are never set together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WorkspaceRecord {
@@ -47,8 +46,7 @@ pub struct WorkspaceRecord {
     pub source: Option<Source>,
     /// The disk that sessions mount.
     pub head: VolumeId,
-    /// A frozen volume with the head's bytes, for clones to start from. It is the volume of a snapshot, or the record's
-    /// own. `None` as soon as the head may differ.
+    /// A frozen volume with the head's bytes, for clones to start from. `None` as soon as the head may differ.
     pub frozen_head: Option<VolumeId>,
     /// Volumes that nothing needs any more and that are still to be removed.
     pub discard: Vec<VolumeId>,
@@ -68,6 +66,8 @@ pub struct WorkspaceRecord {
     pub next_sequence: u64,
     /// The snapshot that the files last started from, or were last saved as.
     pub base_snapshot: Option<SnapshotId>,
+    /// Whether the head's files are still exactly those of `base_snapshot`, which is then still there.
+    pub at_base: bool,
     /// When the files were last made durable.
     pub saved_at: Option<Timestamp>,
     /// The bytes on disk that the files take, those shared with others included, when they were last measured.
@@ -108,6 +108,7 @@ impl WorkspaceRecord {
             snapshot_count: 0,
             next_sequence: 1,
             base_snapshot: None,
+            at_base: false,
             saved_at: None,
             size_bytes: None,
             created_at,

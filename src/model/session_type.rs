@@ -18,6 +18,14 @@ pub enum SessionType {
 }
 
 impl SessionType {
+    /// The type that this one is not.
+    pub(crate) fn other(self) -> Self {
+        match self {
+            SessionType::Browser => SessionType::Sandbox,
+            SessionType::Sandbox => SessionType::Browser,
+        }
+    }
+
     /// The text of the type: `browser` or `sandbox`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,0 +1,225 @@
+//! What every verb shares: reading a record, and committing a decision about it.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::Instrument;
+
+use super::running::Locks;
+use crate::error::{BackendError, Error};
+use crate::metadata::{Change, Metadata, Outcome, SnapshotChange};
+use crate::model::{
+    AccountId, Selector, SnapshotRecord, SnapshotSelector, Timestamp, Workspace, WorkspaceId,
+    WorkspaceRecord,
+};
+use crate::session::{Host, SessionHost};
+use crate::volume::Volume;
+
+/// How often a decision is taken again when others change the record meanwhile. Each time, one of them got on, so that
+/// only a store that answers wrongly reaches it.
+pub(super) const ATTEMPTS: usize = 1_000;
+
+/// How long a disk that is still in use is asked to let go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    pub(super) attempts: u32,
+    pub(super) interval: Duration,
+    pub(super) stop: Duration,
+}
+
+/// The two stores, the machine and the application: shared by the manager, its accounts' handles and their sessions.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) metadata: Arc<dyn Metadata>,
+    pub(super) volume: Arc<dyn Volume>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) session_host: Arc<dyn SessionHost>,
+    pub(super) backend: &'static str,
+    pub(super) patience: Patience,
+    pub(super) locks: Locks,
+}
+
+/// A decision about a record: what it is to be.
+pub(super) struct Step {
+    pub(super) record: WorkspaceRecord,
+    pub(super) snapshots: Vec<SnapshotChange>,
+    /// Whether a caller can see it, so that the revision grows.
+    pub(super) visible: bool,
+}
+
+impl Step {
+    /// A change that callers can see.
+    pub(super) fn visible(record: WorkspaceRecord) -> Self {
+        Self { record, snapshots: Vec::new(), visible: true }
+    }
+
+    /// A change that is the library's own affair.
+    pub(super) fn hidden(record: WorkspaceRecord) -> Self {
+        Self { record, snapshots: Vec::new(), visible: false }
+    }
+
+    pub(super) fn with_snapshots(mut self, snapshots: Vec<SnapshotChange>) -> Self {
+        self.snapshots = snapshots;
+        self
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step").field("record", &self.record.id).finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    /// Runs a verb's body in a task of its own, so that a caller that drops its future does not drop the verb half way.
+    pub(super) async fn detached<T: Send + 'static>(
+        verb: &'static str,
+        account: &AccountId,
+        body: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let span = tracing::info_span!("workdisk", verb, %account);
+        let task = tokio::spawn(
+            async move {
+                let result = body.await;
+                match &result {
+                    Ok(_) => tracing::debug!("done"),
+                    Err(error) => tracing::debug!(code = %error.code(), "refused or failed"),
+                }
+                result
+            }
+            .instrument(span),
+        );
+        task.await.unwrap_or_else(|error| {
+            let source = BackendError::unavailable("the operation was broken off").with_source(error);
+            Err(Error::storage(verb, source))
+        })
+    }
+
+    pub(super) fn view(&self, record: &WorkspaceRecord) -> Workspace {
+        Workspace::of(record, self.backend)
+    }
+
+    /// The record that a selector means.
+    pub(super) async fn find(
+        &self,
+        verb: &'static str,
+        account: &AccountId,
+        selector: &Selector,
+    ) -> Result<WorkspaceRecord, Error> {
+        let missing = || Error::WorkspaceNotFound { selector: selector.to_string() };
+        match selector {
+            Selector::Id(id) => {
+                let found = self.metadata.workspace(account, *id).await;
+                found.map_err(|error| Error::storage(verb, error))?.ok_or_else(missing)
+            }
+            Selector::Name { text, key } => {
+                let found = self.metadata.workspaces_named(account, key).await;
+                let mut found = found.map_err(|error| Error::storage(verb, error))?;
+                match found.len() {
+                    0 => Err(missing()),
+                    1 => Ok(found.remove(0)),
+                    _ => Err(Error::WorkspaceNameAmbiguous {
+                        name: text.clone(),
+                        candidates: found.iter().map(|record| record.id).collect(),
+                    }),
+                }
+            }
+        }
+    }
+
+    /// The record of an id that was found before.
+    pub(super) async fn reread(
+        &self,
+        verb: &'static str,
+        account: &AccountId,
+        id: WorkspaceId,
+    ) -> Result<WorkspaceRecord, Error> {
+        self.find(verb, account, &Selector::Id(id)).await
+    }
+
+    /// The snapshot of a workspace that a selector means.
+    pub(super) async fn find_snapshot(
+        &self,
+        verb: &'static str,
+        workspace: WorkspaceId,
+        selector: &SnapshotSelector,
+    ) -> Result<SnapshotRecord, Error> {
+        let found = match selector {
+            SnapshotSelector::Id(id) => self.metadata.snapshot(workspace, *id).await,
+            SnapshotSelector::Name { key, .. } => self.metadata.snapshot_named(workspace, key).await,
+        };
+        found
+            .map_err(|error| Error::storage(verb, error))?
+            .ok_or_else(|| Error::SnapshotNotFound { snapshot: selector.to_string() })
+    }
+
+    /// Takes a decision about a record, and again whenever somebody else has changed it meanwhile, until it is committed.
+    ///
+    /// `decide` answers `None` if nothing needs to change. It may be called many times and must have no effect.
+    pub(super) async fn update(
+        &self,
+        verb: &'static str,
+        account: &AccountId,
+        id: WorkspaceId,
+        mut decide: impl FnMut(&WorkspaceRecord) -> Result<Option<Step>, Error> + Send,
+    ) -> Result<WorkspaceRecord, Error> {
+        for _ in 0..ATTEMPTS {
+            let before = self.reread(verb, account, id).await?;
+            let Some(step) = decide(&before)? else { return Ok(before) };
+            if let Some(record) = self.commit(verb, &before, step).await? {
+                return Ok(record);
+            }
+        }
+        Err(Self::contended(verb))
+    }
+
+    /// Commits one decision about `before`; `None` if the record has changed meanwhile.
+    pub(super) async fn commit(
+        &self,
+        verb: &'static str,
+        before: &WorkspaceRecord,
+        step: Step,
+    ) -> Result<Option<WorkspaceRecord>, Error> {
+        let Step { mut record, snapshots, visible } = step;
+        record.version = before.version + 1;
+        if visible {
+            record.revision = before.revision + 1;
+            record.updated_at = self.host.now();
+        }
+        let taken = snapshots.iter().find_map(SnapshotChange::name).unwrap_or_default();
+        let change = Change::Update { expected: before.version, record: record.clone(), snapshots };
+        match self.apply(verb, change).await? {
+            Outcome::Done => Ok(Some(record)),
+            Outcome::NameTaken => Err(Self::name_taken(&record)),
+            Outcome::SnapshotNameTaken => Err(Error::SnapshotNameTaken { name: taken }),
+            Outcome::VersionConflict => Ok(None),
+        }
+    }
+
+    /// Commits a change.
+    ///
+    /// After an error it may have happened. The record is not asked whether it has: what a store shows after it could not
+    /// write is not what it will show after a power cut.
+    pub(super) async fn apply(
+        &self,
+        verb: &'static str,
+        change: Change,
+    ) -> Result<Outcome, Error> {
+        self.metadata.commit(change).await.map_err(|error| Error::storage(verb, error))
+    }
+
+    pub(super) fn name_taken(record: &WorkspaceRecord) -> Error {
+        let name = record.name.as_ref().map(ToString::to_string).unwrap_or_default();
+        Error::WorkspaceNameTaken { name }
+    }
+
+    pub(super) fn contended(verb: &'static str) -> Error {
+        Error::storage(verb, BackendError::unavailable("the record changes without end"))
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.host.now()
+    }
+}

@@ -1,0 +1,67 @@
+//! Renaming a workspace, clearing its name, and making it a template.
+
+use super::account::Account;
+use super::core::{Core, Step};
+use crate::error::Error;
+use crate::model::{Selector, Workspace, WorkspaceName, WorkspaceRecord};
+use crate::session::rules::Action;
+
+impl Account {
+    /// Gives a workspace a name. Its own name in another case is a rename.
+    ///
+    /// Allowed in every state but while the workspace is being deleted.
+    ///
+    /// # Errors
+    /// [`WorkspaceNotFound`](Error::WorkspaceNotFound), [`WorkspaceNameInvalid`](Error::WorkspaceNameInvalid),
+    /// [`WorkspaceNameTaken`](Error::WorkspaceNameTaken), [`WorkspaceBusy`](Error::WorkspaceBusy), and those of the storage.
+    pub async fn set_name(
+        &self,
+        workspace: impl Into<Selector>,
+        name: &str,
+    ) -> Result<Workspace, Error> {
+        let name = WorkspaceName::parse(name)?;
+        self.edit("rename", workspace.into(), move |record| record.name = Some(name.clone())).await
+    }
+
+    /// Takes a workspace's name away. It is then reached by its id alone.
+    ///
+    /// # Errors
+    /// As [`set_name`](Self::set_name).
+    pub async fn clear_name(&self, workspace: impl Into<Selector>) -> Result<Workspace, Error> {
+        self.edit("clear_name", workspace.into(), |record| record.name = None).await
+    }
+
+    /// Makes a workspace a template, or no longer one. The flag marks what is meant to be cloned; cloning needs no flag.
+    ///
+    /// # Errors
+    /// [`WorkspaceNotFound`](Error::WorkspaceNotFound), [`WorkspaceBusy`](Error::WorkspaceBusy), and those of the storage.
+    pub async fn set_template(
+        &self,
+        workspace: impl Into<Selector>,
+        template: bool,
+    ) -> Result<Workspace, Error> {
+        self.edit("template", workspace.into(), move |record| record.template = template).await
+    }
+
+    async fn edit(
+        &self,
+        verb: &'static str,
+        workspace: Selector,
+        change: impl Fn(&mut WorkspaceRecord) + Send + 'static,
+    ) -> Result<Workspace, Error> {
+        let (core, account) = (self.core(), self.id().clone());
+        Core::detached(verb, self.id(), async move {
+            let id = core.admit(verb, &account, &workspace, |_| Action::Edit).await?.id;
+            let record = core
+                .update(verb, &account, id, |before| {
+                    Core::check_allowed(before, Action::Edit)?;
+                    let mut record = before.clone();
+                    change(&mut record);
+                    Ok((record != *before).then(|| Step::visible(record)))
+                })
+                .await?;
+            Ok(core.view(&record))
+        })
+        .await
+    }
+}
