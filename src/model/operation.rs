@@ -127,6 +127,7 @@ impl Operation {
     /// Begins an operation.
     pub fn new(intent: Intent, owner: Owner, started_at: Timestamp) -> Self {
         Self {
+            id: Uuid::new_v4(),
             intent,
             owner,
             started_at,

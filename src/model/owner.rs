@@ -36,7 +36,6 @@ impl Owner {
             pid_namespace,
             pid,
             started,
-            instance,
         }
     }
 
