@@ -1,4 +1,4 @@
-//! Workspaces: named persistent disks scoped to an account.
+#![doc = include_str!("../README.md")]
 
 pub mod error;
 pub mod manager;
