@@ -2,7 +2,10 @@
 //!
 //! It keeps its data in `workdisk-data` in the working folder and can be run again and again, as root or not.
 
-#![expect(clippy::print_stdout, reason = "it is a program that tells a person what it does")]
+#![expect(
+    clippy::print_stdout,
+    reason = "it is a program that tells a person what it does"
+)]
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -27,25 +30,39 @@ async fn main() -> Result<()> {
     heading("Open the data folder");
     let local = workdisk_local::open("workdisk-data").await?;
     println!("workdisk-data is open.");
-    println!("The files are on the {} volume: {}.", local.volume().backend(), local.volume().reason());
+    println!(
+        "The files are on the {} volume: {}.",
+        local.volume().backend(),
+        local.volume().reason()
+    );
     let account = local.manager().account("quickstart")?;
     let run = greet(&account).await?;
 
     heading("Create a sandbox workspace and fill it through a session");
     let name = format!("project {run}");
-    let options = CreateWorkspace::new(SessionType::Sandbox).with_name(&name).with_template(true);
+    let options = CreateWorkspace::new(SessionType::Sandbox)
+        .with_name(&name)
+        .with_template(true);
     let project = timed("created", account.create(options)).await?;
     let original = own_files()?;
-    let session =
-        timed("session started", account.start_session(project.id, SessionType::Sandbox, StartSession::default()))
-            .await?;
+    let session = timed(
+        "session started",
+        account.start_session(project.id, SessionType::Sandbox, StartSession::default()),
+    )
+    .await?;
     write_tree(session.path(), &original)?;
-    println!("  {} files of this repository are now in {}", original.len(), session.path().display());
+    println!(
+        "  {} files of this repository are now in {}",
+        original.len(),
+        session.path().display()
+    );
 
     heading("What is refused while the session runs");
     refused(
         "a browser session on a sandbox workspace",
-        account.start_session(project.id, SessionType::Browser, StartSession::default()).await,
+        account
+            .start_session(project.id, SessionType::Browser, StartSession::default())
+            .await,
     )?;
     refused(
         "a workspace of the same name in another case",
@@ -55,12 +72,18 @@ async fn main() -> Result<()> {
     )?;
     refused(
         "a clone of a workspace with an active session",
-        account.clone_workspace(project.id, CloneWorkspace::of_head()).await,
+        account
+            .clone_workspace(project.id, CloneWorkspace::of_head())
+            .await,
     )?;
     timed("session ended, files durable", session.end()).await?;
 
     heading("Snapshot, clone, and change the clone");
-    timed("snapshot taken", account.create_snapshot(project.id, "before the change", Force::No)).await?;
+    timed(
+        "snapshot taken",
+        account.create_snapshot(project.id, "before the change", Force::No),
+    )
+    .await?;
     let options = CloneWorkspace::of_head().with_name(format!("copy {run}"));
     let copy = timed("cloned", account.clone_workspace(project.id, options)).await?;
     let mut changed = original.clone();
@@ -76,18 +99,37 @@ async fn main() -> Result<()> {
     })
     .await?;
     let broken = in_session(&account, project.id, read_tree).await?;
-    println!("  the original has lost src/: {} of {} files are left", broken.len(), original.len());
+    println!(
+        "  the original has lost src/: {} of {} files are left",
+        broken.len(),
+        original.len()
+    );
     let options = RestoreSnapshot::default().with_save_head_as("the accident");
-    timed("restored, the accident kept as a snapshot", account.restore(project.id, "before the change", options))
-        .await?;
+    timed(
+        "restored, the accident kept as a snapshot",
+        account.restore(project.id, "before the change", options),
+    )
+    .await?;
 
     heading("Each holds what it should, byte for byte");
     let accident = CloneWorkspace::of_snapshot("the accident").with_name(format!("accident {run}"));
     let accident = account.clone_workspace(project.id, accident).await?;
     for (what, id, expected) in [
-        ("the original is as it was before the accident", project.id, &original),
-        ("the copy has its own changes and no other", copy.id, &changed),
-        ("the snapshot of the accident, cloned, shows it", accident.id, &broken),
+        (
+            "the original is as it was before the accident",
+            project.id,
+            &original,
+        ),
+        (
+            "the copy has its own changes and no other",
+            copy.id,
+            &changed,
+        ),
+        (
+            "the snapshot of the accident, cloned, shows it",
+            accident.id,
+            &broken,
+        ),
     ] {
         let found = in_session(&account, id, read_tree).await?;
         if found != *expected {
@@ -103,19 +145,26 @@ async fn main() -> Result<()> {
     print_workspaces(&all(&account).await?);
     println!("\nSnapshots of {name:?}:");
     print_snapshots(&account.snapshots(project.id).await?);
-    println!("\nRun it again: these workspaces will still be there. `rm -r workdisk-data` removes them all.");
+    println!(
+        "\nRun it again: these workspaces will still be there. `rm -r workdisk-data` removes them all."
+    );
     Ok(())
 }
 
 /// Says what an earlier run left, and answers the number of this one.
 async fn greet(account: &Account) -> Result<usize> {
     let earlier = all(account).await?;
-    let runs = earlier.iter().filter_map(|workspace| workspace.name.as_deref());
+    let runs = earlier
+        .iter()
+        .filter_map(|workspace| workspace.name.as_deref());
     let runs = runs.filter(|name| name.starts_with("project ")).count();
     if earlier.is_empty() {
         println!("It is empty: this is the first run.");
     } else {
-        println!("It holds {} workspaces of {runs} earlier runs:", earlier.len());
+        println!(
+            "It holds {} workspaces of {runs} earlier runs:",
+            earlier.len()
+        );
         print_workspaces(&earlier);
     }
     Ok(runs + 1)
@@ -127,7 +176,9 @@ async fn all(account: &Account) -> Result<Vec<Workspace>> {
     loop {
         let page = account.list(options).await?;
         all.extend(page.workspaces);
-        let Some(cursor) = page.next_cursor else { return Ok(all) };
+        let Some(cursor) = page.next_cursor else {
+            return Ok(all);
+        };
         options = ListWorkspaces::default().with_cursor(cursor);
     }
 }
@@ -138,8 +189,9 @@ async fn in_session<T>(
     workspace: WorkspaceId,
     work: impl FnOnce(&Path) -> Result<T>,
 ) -> Result<T> {
-    let session =
-        account.start_session(workspace, SessionType::Sandbox, StartSession::default()).await?;
+    let session = account
+        .start_session(workspace, SessionType::Sandbox, StartSession::default())
+        .await?;
     let done = work(session.path());
     session.end().await?;
     done
@@ -149,7 +201,14 @@ async fn in_session<T>(
 fn own_files() -> Result<Tree> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut tree = Tree::new();
-    for part in ["README.md", "Cargo.toml", "src", "backends", "examples", "tests"] {
+    for part in [
+        "README.md",
+        "Cargo.toml",
+        "src",
+        "backends",
+        "examples",
+        "tests",
+    ] {
         collect(root, &root.join(part), &mut tree)?;
     }
     Ok(tree)
@@ -210,23 +269,40 @@ fn heading(text: &str) {
 fn print_workspaces(workspaces: &[Workspace]) {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_BORDERS_ONLY);
-    table.set_header(["name", "type", "status", "template", "snapshots", "on disk", "from"]);
+    table.set_header([
+        "name",
+        "type",
+        "status",
+        "template",
+        "snapshots",
+        "on disk",
+        "from",
+    ]);
     for workspace in workspaces {
         let from = match &workspace.source {
             Some(workdisk::model::Source::Clone { clone_of, .. }) => workspaces
                 .iter()
                 .find(|other| other.id == *clone_of)
                 .and_then(|other| other.name.clone())
-                .map_or_else(|| "a deleted workspace".to_owned(), |name| format!("clone of {name}")),
+                .map_or_else(
+                    || "a deleted workspace".to_owned(),
+                    |name| format!("clone of {name}"),
+                ),
             _ => String::new(),
         };
         table.add_row([
-            workspace.name.clone().unwrap_or_else(|| workspace.id.to_string()),
+            workspace
+                .name
+                .clone()
+                .unwrap_or_else(|| workspace.id.to_string()),
             workspace.session_type.to_string(),
             workspace.status.to_string(),
             if workspace.template { "yes" } else { "" }.to_owned(),
             workspace.persistence.snapshot_count.to_string(),
-            workspace.persistence.size_bytes.map_or_else(|| "?".to_owned(), size),
+            workspace
+                .persistence
+                .size_bytes
+                .map_or_else(|| "?".to_owned(), size),
             from,
         ]);
     }
@@ -241,7 +317,12 @@ fn print_snapshots(snapshots: &[Snapshot]) {
                 continue;
             }
             let size = snapshot.size_bytes.map_or_else(|| "?".to_owned(), size);
-            println!("{}└─ {} ({size}, {})", "   ".repeat(depth), snapshot.name, snapshot.created_at);
+            println!(
+                "{}└─ {} ({size}, {})",
+                "   ".repeat(depth),
+                snapshot.name,
+                snapshot.created_at
+            );
             print(snapshots, Some(snapshot), depth + 1);
         }
     }

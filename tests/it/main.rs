@@ -4,8 +4,8 @@ mod support;
 
 mod codes;
 mod crash;
-mod lifecycle;
+mod files;
+mod listing;
 mod names;
 mod races;
 mod sessions;
-mod snapshots;

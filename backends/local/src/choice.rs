@@ -62,7 +62,9 @@ pub(crate) async fn open_volume(
 
 async fn choose(folder: &Path, preference: VolumePreference) -> Result<VolumeChoice, Error> {
     let has = |backend: &str| folder.join(backend).join("format.json").exists();
-    let existing = [OVERLAYFS, DIRECTORY].into_iter().find(|backend| has(backend));
+    let existing = [OVERLAYFS, DIRECTORY]
+        .into_iter()
+        .find(|backend| has(backend));
     if let Some(backend) = existing {
         let unwanted = match preference {
             VolumePreference::Best => false,
@@ -77,7 +79,10 @@ async fn choose(folder: &Path, preference: VolumePreference) -> Result<VolumeCho
         return Ok(VolumeChoice { backend, reason });
     }
     if preference == VolumePreference::Directory {
-        return Ok(VolumeChoice { backend: DIRECTORY, reason: "it was asked for".to_owned() });
+        return Ok(VolumeChoice {
+            backend: DIRECTORY,
+            reason: "it was asked for".to_owned(),
+        });
     }
     match OverlayVolume::probe(folder.join(OVERLAYFS)).await {
         Ok(_) => Ok(VolumeChoice {
