@@ -1,279 +1,166 @@
-//! Copying a tree, by file descriptor.
-//!
-//! The walk goes down by `openat` without following links and comes back up by `..`, checked against the folder that it
-//! left, so that it holds two descriptors however deep the tree is and nothing inside can lead it outside.
+//! Copying a tree.
 
 use std::collections::HashMap;
-use std::ffi::CString;
-use std::io;
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{self as sys};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps, XattrFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-/// A folder that the walk is in: what is still to do there, and what it must be to come back to it.
-struct Level {
-    name: CString,
-    left: Vec<CString>,
-    stat: Stat,
+use crate::attributes::copy_attributes;
+use crate::content::Content;
+use crate::error::{Doing, Result};
+use crate::folder::{Identity, identity, open_child, open_parent};
+use crate::walk::{Entry, Visitor, walk};
+
+/// Copies all that is in `source` to the empty folder `target`, which nobody else can change. `links` is an empty folder on
+/// the same file system, for use in between.
+pub(crate) fn copy_tree(source: OwnedFd, target: OwnedFd, links: OwnedFd) -> Result<()> {
+    walk(source, &mut Copier::new(target, links))
 }
 
-/// Copies everything in the folder `from` into the empty folder `to`, and the folder's own properties onto it.
+/// Makes the same tree elsewhere.
 ///
-/// Contents (by reflink, or with their holes), names, modes, times, links within the tree, fifos and readable extended
-/// attributes are kept; owners and devices as far as the process may. Sockets are left out: their listener is gone.
-pub(crate) fn copy_tree(from: OwnedFd, to: OwnedFd) -> io::Result<()> {
-    let mut copier = Copier {
-        links: HashMap::new(),
-        root: to.try_clone()?,
-        from,
-        to,
-    };
-    copier.run()
+/// A file of several names is kept under a number in `links` until its last name was seen, so that no descriptor and no
+/// path is kept for it.
+struct Copier {
+    target: OwnedFd,
+    above: Vec<Identity>,
+    links: OwnedFd,
+    linked: HashMap<Identity, Linked>,
+    next_link: u64,
+    content: Content,
 }
 
-struct Copier {
-    /// Where the first name of a file with several was put: the folders down from the root, and the name.
-    links: HashMap<(u64, u64), Vec<CString>>,
-    root: OwnedFd,
-    from: OwnedFd,
-    to: OwnedFd,
+struct Linked {
+    name: String,
+    /// How many names are still to be seen.
+    missing: u64,
 }
 
 impl Copier {
-    fn run(&mut self) -> io::Result<()> {
-        let mut levels = vec![self.level(CString::default())?];
-        while let Some(level) = levels.last_mut() {
-            if let Some(name) = level.left.pop() {
-                let stat = sys::statat(&self.from, &name, AtFlags::SYMLINK_NOFOLLOW)?;
-                if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-                    sys::mkdirat(&self.to, &name, Mode::RWXU)?;
-                    self.from = open_folder(&self.from, &name)?;
-                    self.to = open_folder(&self.to, &name)?;
-                    levels.push(self.level(name)?);
-                } else {
-                    let path: Vec<CString> = levels
-                        .iter()
-                        .skip(1)
-                        .map(|level| level.name.clone())
-                        .chain([name.clone()])
-                        .collect();
-                    self.copy_one(&name, &stat, path)?;
-                }
-                continue;
+    fn new(target: OwnedFd, links: OwnedFd) -> Self {
+        Self {
+            target,
+            above: Vec::new(),
+            links,
+            linked: HashMap::new(),
+            next_link: 0,
+            content: Content::default(),
+        }
+    }
+
+    /// Adds another name of a file that was copied before. Answers whether there was one.
+    fn link_again(&mut self, entry: Entry<'_>) -> Result<bool> {
+        let key = identity(entry.stat);
+        let Some(linked) = self.linked.get_mut(&key) else {
+            return Ok(false);
+        };
+        let flags = AtFlags::empty();
+        rustix::fs::linkat(
+            &self.links,
+            linked.name.as_str(),
+            &self.target,
+            entry.name,
+            flags,
+        )
+        .doing("link a file")?;
+        linked.missing -= 1;
+        if linked.missing == 0 {
+            rustix::fs::unlinkat(&self.links, linked.name.as_str(), flags)
+                .doing("unlink a copy")?;
+            self.linked.remove(&key);
+        }
+        Ok(true)
+    }
+
+    fn remember(&mut self, entry: Entry<'_>) -> Result<()> {
+        let name = self.next_link.to_string();
+        self.next_link += 1;
+        rustix::fs::linkat(
+            &self.target,
+            entry.name,
+            &self.links,
+            name.as_str(),
+            AtFlags::empty(),
+        )
+        .doing("link a file")?;
+        let missing = names_of(entry.stat) - 1;
+        self.linked
+            .insert(identity(entry.stat), Linked { name, missing });
+        Ok(())
+    }
+
+    fn make(&mut self, entry: Entry<'_>) -> Result<()> {
+        match FileType::from_raw_mode(entry.stat.st_mode) {
+            FileType::RegularFile => self.make_file(entry),
+            FileType::Symlink => self.make_symlink(entry),
+            kind => {
+                let device = entry.stat.st_rdev;
+                rustix::fs::mknodat(&self.target, entry.name, kind, Mode::RUSR, device)
+                    .doing("make a special file")
             }
-            copy_xattrs(self.from.as_fd(), self.to.as_fd())?;
-            set_properties(self.to.as_fd(), &level.stat)?;
-            levels.pop();
-            if let Some(parent) = levels.last() {
-                self.from = open_folder(&self.from, c"..")?;
-                self.to = open_folder(&self.to, c"..")?;
-                let here = sys::fstat(&self.from)?;
-                if (here.st_dev, here.st_ino) != (parent.stat.st_dev, parent.stat.st_ino) {
-                    return Err(io::Error::other("the tree was changed while it was copied"));
-                }
-            }
+        }
+    }
+
+    fn make_file(&mut self, entry: Entry<'_>) -> Result<()> {
+        // Not to block: a file that became a fifo would otherwise be waited for.
+        let read = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let source = rustix::fs::openat(entry.parent, entry.name, read, Mode::empty())
+            .doing("open a file")?;
+        let found = rustix::fs::fstat(&source).doing("read a file's attributes")?;
+        if identity(&found) != identity(entry.stat) {
+            return Err(Errno::STALE).doing("open a file that changed meanwhile");
+        }
+        let write = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let target = rustix::fs::openat(&self.target, entry.name, write, Mode::RUSR | Mode::WUSR)
+            .doing("make a file")?;
+        let length = u64::try_from(found.st_size).unwrap_or(0);
+        self.content
+            .copy(&File::from(source), &File::from(target), length)
+    }
+
+    fn make_symlink(&mut self, entry: Entry<'_>) -> Result<()> {
+        let to = rustix::fs::readlinkat(entry.parent, entry.name, Vec::new())
+            .doing("read a symbolic link")?;
+        rustix::fs::symlinkat(&to, &self.target, entry.name).doing("make a symbolic link")
+    }
+}
+
+impl Visitor for Copier {
+    fn leaf(&mut self, entry: Entry<'_>) -> Result<()> {
+        if self.link_again(entry)? {
+            return Ok(());
+        }
+        self.make(entry)?;
+        copy_attributes(entry, self.target.as_fd(), entry.name)?;
+        if entry.stat.st_nlink > 1 {
+            self.remember(entry)?;
         }
         Ok(())
     }
 
-    fn level(&self, name: CString) -> io::Result<Level> {
-        Ok(Level {
-            name,
-            left: names(&self.from)?,
-            stat: sys::fstat(&self.from)?,
-        })
+    fn enter(&mut self, folder: Entry<'_>) -> Result<()> {
+        rustix::fs::mkdirat(&self.target, folder.name, Mode::RWXU).doing("make a folder")?;
+        let here = rustix::fs::fstat(&self.target).doing("read a copy's attributes")?;
+        self.above.push(identity(&here));
+        self.target = open_child(self.target.as_fd(), folder.name).doing("open a copy")?;
+        Ok(())
     }
 
-    fn copy_one(&mut self, name: &CString, stat: &Stat, path: Vec<CString>) -> io::Result<()> {
-        if stat.st_nlink > 1 {
-            if let Some(first) = self.links.get(&(stat.st_dev, stat.st_ino)) {
-                return self.link(first, name);
-            }
-            self.links.insert((stat.st_dev, stat.st_ino), path);
-        }
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => {
-                let from = open_file(&self.from, name, OFlags::RDONLY)?;
-                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-                let to = open_file(&self.to, name, flags)?;
-                copy_bytes(&from, &to, stat)?;
-                copy_xattrs(from.as_fd(), to.as_fd())?;
-                return set_properties(to.as_fd(), stat);
-            }
-            FileType::Symlink => {
-                let target = sys::readlinkat(&self.from, name, Vec::new())?;
-                sys::symlinkat(&target, &self.to, name)?;
-            }
-            FileType::Socket => return Ok(()),
-            kind => {
-                let mode = Mode::from_raw_mode(stat.st_mode);
-                match sys::mknodat(&self.to, name, kind, mode, stat.st_rdev) {
-                    // A device takes a privilege that this backend does without.
-                    Err(Errno::PERM) if kind != FileType::Fifo => return Ok(()),
-                    made => made?,
-                }
-            }
-        }
-        let flags = AtFlags::SYMLINK_NOFOLLOW;
-        may_fail(sys::chownat(&self.to, name, uid(stat), gid(stat), flags))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
-            sys::chmodat(
-                &self.to,
-                name,
-                Mode::from_raw_mode(stat.st_mode),
-                AtFlags::empty(),
-            )?;
-        }
-        Ok(sys::utimensat(&self.to, name, &times(stat), flags)?)
-    }
-
-    /// Makes `name` another name of the file that was copied to `first`, found again from the root name by name.
-    fn link(&self, first: &[CString], name: &CString) -> io::Result<()> {
-        let Some((file, folders)) = first.split_last() else {
-            return Ok(());
+    fn leave(&mut self, folder: Entry<'_>, _opened: BorrowedFd<'_>) -> Result<()> {
+        let Some(above) = self.above.pop() else {
+            return Err(Errno::STALE).doing("go up from a copy");
         };
-        let mut folder = self.root.try_clone()?;
-        for name in folders {
-            folder = open_folder(&folder, name)?;
-        }
-        Ok(sys::linkat(
-            &folder,
-            file,
-            &self.to,
-            name,
-            AtFlags::empty(),
-        )?)
+        self.target = open_parent(self.target.as_fd(), above).doing("go up from a copy")?;
+        copy_attributes(folder, self.target.as_fd(), folder.name)
     }
 }
 
-/// Opens a folder within another, and nothing but a folder.
-pub(crate) fn open_folder(within: impl AsFd, name: impl rustix::path::Arg) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(sys::openat(within, name, flags, Mode::empty())?)
-}
-
-fn open_file(within: &OwnedFd, name: &CString, flags: OFlags) -> io::Result<OwnedFd> {
-    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    Ok(sys::openat(within, name, flags, Mode::RUSR | Mode::WUSR)?)
-}
-
-/// The names in a folder.
-pub(crate) fn names(folder: &OwnedFd) -> io::Result<Vec<CString>> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(folder)? {
-        let entry = entry?;
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            names.push(entry.file_name().to_owned());
-        }
-    }
-    Ok(names)
-}
-
-/// Shares the bytes where the file system can, and otherwise copies what is not a hole.
-fn copy_bytes(from: &OwnedFd, to: &OwnedFd, stat: &Stat) -> io::Result<()> {
-    if sys::ioctl_ficlone(to, from).is_ok() {
-        return Ok(());
-    }
-    let size = u64::try_from(stat.st_size).unwrap_or(0);
-    sys::ftruncate(to, size)?;
-    let mut at = 0;
-    while at < size {
-        let begin = match sys::seek(from, sys::SeekFrom::Data(at)) {
-            Ok(begin) => begin,
-            Err(Errno::NXIO) => return Ok(()),
-            // A file system that does not tell of holes has one stretch of data.
-            Err(Errno::INVAL) => at,
-            Err(error) => return Err(error.into()),
-        };
-        let end = sys::seek(from, sys::SeekFrom::Hole(begin)).unwrap_or(size);
-        copy_stretch(from, to, begin, end)?;
-        at = end;
-    }
-    Ok(())
-}
-
-fn copy_stretch(from: &OwnedFd, to: &OwnedFd, begin: u64, end: u64) -> io::Result<()> {
-    let (mut read_at, mut write_at) = (begin, begin);
-    while read_at < end {
-        let want = usize::try_from(end - read_at)
-            .unwrap_or(usize::MAX)
-            .min(1 << 30);
-        match sys::copy_file_range(from, Some(&mut read_at), to, Some(&mut write_at), want) {
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
-/// Copies the extended attributes that may be read and set.
-fn copy_xattrs(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<()> {
-    let mut names = vec![0; 64 * 1024];
-    let length = match sys::flistxattr(from, &mut names) {
-        Ok(length) => length,
-        Err(Errno::OPNOTSUPP) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    let mut value = vec![0; 64 * 1024];
-    for name in names
-        .get(..length)
-        .unwrap_or_default()
-        .split(|byte| *byte == 0)
-    {
-        if name.is_empty() {
-            continue;
-        }
-        let length = match sys::fgetxattr(from, name, &mut value) {
-            Ok(length) => length,
-            Err(Errno::PERM | Errno::ACCESS | Errno::NODATA) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        let bytes = value.get(..length).unwrap_or_default();
-        match sys::fsetxattr(to, name, bytes, XattrFlags::empty()) {
-            // security.* and trusted.* take privileges; without them they could not have been set in a session either.
-            Err(Errno::PERM | Errno::ACCESS | Errno::OPNOTSUPP) => {}
-            set => set?,
-        }
-    }
-    Ok(())
-}
-
-/// Sets owner, mode and times, in this order: a change of owner clears setuid, and everything changes times.
-fn set_properties(to: BorrowedFd<'_>, stat: &Stat) -> io::Result<()> {
-    may_fail(sys::fchown(to, uid(stat), gid(stat)))?;
-    sys::fchmod(to, Mode::from_raw_mode(stat.st_mode))?;
-    Ok(sys::futimens(to, &times(stat))?)
-}
-
-/// Without privileges every file is the process's own.
-fn may_fail(chowned: rustix::io::Result<()>) -> io::Result<()> {
-    match chowned {
-        Err(Errno::PERM) => Ok(()),
-        chowned => Ok(chowned?),
-    }
-}
-
-fn uid(stat: &Stat) -> Option<sys::Uid> {
-    Some(sys::Uid::from_raw(stat.st_uid))
-}
-
-fn gid(stat: &Stat) -> Option<sys::Gid> {
-    Some(sys::Gid::from_raw(stat.st_gid))
-}
-
-fn times(stat: &Stat) -> Timestamps {
-    Timestamps {
-        last_access: Timespec {
-            tv_sec: stat.st_atime,
-            tv_nsec: i64::try_from(stat.st_atime_nsec).unwrap_or(0),
-        },
-        last_modification: Timespec {
-            tv_sec: stat.st_mtime,
-            tv_nsec: i64::try_from(stat.st_mtime_nsec).unwrap_or(0),
-        },
-    }
+#[expect(
+    clippy::unnecessary_cast,
+    reason = "the kernel's type of this field differs from one architecture to the next"
+)]
+fn names_of(stat: &Stat) -> u64 {
+    stat.st_nlink as u64
 }
