@@ -268,7 +268,7 @@ fn heading(text: &str) {
 
 fn print_workspaces(workspaces: &[Workspace]) {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_BORDERS_ONLY);
+    table.load_style(presets::UTF8_BORDERS_ONLY);
     table.set_header([
         "name",
         "type",

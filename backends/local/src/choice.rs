@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use workdisk::error::Error;
+use workdisk::error::{BackendError, Error};
 use workdisk::volume::Volume;
 use workdisk_directory::DirectoryVolume;
 use workdisk_overlayfs::OverlayVolume;
@@ -84,7 +84,10 @@ async fn choose(folder: &Path, preference: VolumePreference) -> Result<VolumeCho
             reason: "it was asked for".to_owned(),
         });
     }
-    match OverlayVolume::probe(folder.join(OVERLAYFS)).await {
+    let root = folder.join(OVERLAYFS);
+    let probed = tokio::task::spawn_blocking(move || OverlayVolume::probe(root)).await;
+    let broken = |error| BackendError::unavailable("the trial mount broke off").with_source(error);
+    match probed.map_err(broken).flatten() {
         Ok(_) => Ok(VolumeChoice {
             backend: OVERLAYFS,
             reason: "a trial mount worked, so that clones and snapshots share files".to_owned(),
