@@ -1,5 +1,7 @@
 //! What a store keeps, refuses and survives.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where it meets what it does not expect")]
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
