@@ -27,6 +27,7 @@ mod format;
 mod host;
 mod layer;
 mod locks;
+mod merge;
 mod ops;
 mod options;
 mod overlay;

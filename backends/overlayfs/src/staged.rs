@@ -35,11 +35,7 @@ impl Store {
         let reference = built
             .and_then(|()| self.place_layer(&id))
             .inspect_err(|_| self.discard_layer(&self.staging, &id))?;
-        Ok(Staged {
-            store: self,
-            id,
-            reference: Some(reference),
-        })
+        Ok(Staged::placed(self, id, reference))
     }
 
     fn build_upper(
@@ -93,7 +89,16 @@ impl Store {
     }
 }
 
-impl Staged<'_> {
+impl<'a> Staged<'a> {
+    /// A layer that [`place_layer`](Store::place_layer) put in place.
+    pub(crate) fn placed(store: &'a Store, id: LayerId, reference: String) -> Self {
+        Self {
+            store,
+            id,
+            reference: Some(reference),
+        }
+    }
+
     /// Makes a volume refer to the layer, instead of to another if it is there already. One step: the volume is as before
     /// or has the layer. An error after that step leaves the volume with the layer.
     pub(crate) fn give_to(mut self, folder: impl AsFd, volume: &str) -> Result<()> {

@@ -6,6 +6,7 @@ use workdisk::volume::VolumeKind;
 use crate::error::{OverlayError, Result};
 use crate::layer::LayerId;
 use crate::overlay::options::MAX_LOWERS;
+use crate::staged::Staged;
 use crate::store::{Store, exists, is_empty};
 use crate::tree::attributes::same_attributes;
 
@@ -69,8 +70,10 @@ impl Store {
     /// only moves.
     fn freeze_upper(&self, volume: VolumeId, frozen: VolumeId, chain: &[LayerId]) -> Result<()> {
         let upper = chain[0];
-        let base = self.base_for(chain)?;
+        let merged = self.merged(chain)?;
+        let base = merged.as_ref().map_or(upper, |merged| merged.id);
         let next = self.stage_upper(Some(&base), Some(&upper))?;
+        drop(merged);
         self.name_frozen(&upper, frozen)?;
         if let Err(error) = next.give_to(&self.active, &volume.to_string()) {
             self.undo_name(VolumeKind::Frozen, &frozen.to_string());
@@ -80,15 +83,24 @@ impl Store {
         Ok(())
     }
 
-    /// The layer on which the next upper one is built.
-    fn base_for(&self, chain: &[LayerId]) -> Result<LayerId> {
-        if chain.len() >= MAX_LOWERS {
-            return Err(OverlayError::Unusable(format!(
-                "the volume has {} layers, and the kernel stacks no more than {MAX_LOWERS}",
-                chain.len()
-            )));
+    /// The merged top of the chain, if a merge is due. One that fails is put off as long as the chain can grow.
+    fn merged(&self, chain: &[LayerId]) -> Result<Option<Staged<'_>>> {
+        match self.merge_if_due(chain) {
+            Ok(merged) => {
+                if merged.is_none() && chain.len() >= MAX_LOWERS {
+                    return Err(OverlayError::Unusable(format!(
+                        "the volume has {} layers, and the kernel stacks no more than {MAX_LOWERS}",
+                        chain.len()
+                    )));
+                }
+                Ok(merged)
+            }
+            Err(error) if chain.len() < MAX_LOWERS => {
+                tracing::warn!(%error, layers = chain.len(), "the layers are merged at a later freeze");
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
-        Ok(chain[0])
     }
 
     /// The work folder of a layer that is no upper one any more holds nothing of worth.

@@ -1,0 +1,116 @@
+//! Makes the merged layer: folders anew, everything else as a further name of the same file.
+
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{
+    AtFlags, Dir, FileType, Mode, XattrFlags, fsetxattr, linkat, makedev, mkdirat, mknodat, statat,
+};
+use rustix::io::Errno;
+
+use super::lookup::{Found, Place, joined, look_up, open_folder};
+use crate::tree::attributes::{copy_attributes, copy_times};
+
+/// Merges layers, the newest first, into an empty folder. `has_below` says whether they lie on others that stay.
+pub(super) fn merge(layers: &[OwnedFd], has_below: bool, target: &OwnedFd) -> Result<(), Errno> {
+    let root = Place {
+        parts: (0..layers.len()).map(|layer| (layer, Vec::new())).collect(),
+        below: has_below.then(Vec::new),
+    };
+    let mut pending = vec![(root, Vec::new())];
+    while let Some((place, path)) = pending.pop() {
+        let made = open_folder(target, &path)?.ok_or(Errno::STALE)?;
+        for name in names(layers, &place)? {
+            match look_up(layers, &place, &name, has_below)? {
+                Found::Folder(below) => {
+                    let below_path = joined(&path, name.to_bytes());
+                    mkdirat(&made, &name, Mode::RWXU)?;
+                    mark(target, &below_path, &place, &name, &below)?;
+                    pending.push((below, below_path));
+                }
+                Found::File(layer, folder, in_layer) => {
+                    let folder = open_folder(&layers[layer], &folder)?.ok_or(Errno::STALE)?;
+                    linkat(&folder, &in_layer, &made, &name, AtFlags::empty())?;
+                }
+                Found::Hidden(layer, folder, in_layer) if place.below.is_some() => {
+                    let folder = open_folder(&layers[layer], &folder)?.ok_or(Errno::STALE)?;
+                    hide(&folder, &in_layer, &made, &name)?;
+                }
+                Found::Hidden(..) | Found::Nothing => {}
+            }
+        }
+        // The times last: every name in the folder is there now, and its own folders do not change it any more.
+        let (layer, newest) = place.parts.first().ok_or(Errno::STALE)?;
+        let model = open_folder(&layers[*layer], newest)?.ok_or(Errno::STALE)?;
+        copy_attributes(&model, &made)?;
+        copy_times(&model, &made)?;
+    }
+    Ok(())
+}
+
+/// Says in the folder itself where it goes on below, if that is not where its name and its parent lead.
+fn mark(
+    target: &OwnedFd,
+    path: &[u8],
+    parent: &Place,
+    name: &CStr,
+    place: &Place,
+) -> Result<(), Errno> {
+    let natural = parent
+        .below
+        .as_ref()
+        .map(|below| joined(below, name.to_bytes()));
+    let absolute = |path: &[u8]| match path.first() {
+        Some(b'/') => path.to_vec(),
+        _ => [b"/", path].concat(),
+    };
+    let folder = open_folder(target, path)?.ok_or(Errno::STALE)?;
+    let flags = XattrFlags::empty();
+    match (&natural, &place.below) {
+        (Some(_), None) => fsetxattr(&folder, c"trusted.overlay.opaque", b"y", flags),
+        (natural, Some(below))
+            if natural.as_deref().map(absolute).as_deref() != Some(&absolute(below)[..]) =>
+        {
+            fsetxattr(
+                &folder,
+                c"trusted.overlay.redirect",
+                &absolute(below),
+                flags,
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+fn hide(folder: &OwnedFd, in_layer: &CStr, made: &OwnedFd, name: &CStr) -> Result<(), Errno> {
+    let stat = statat(folder, in_layer, AtFlags::SYMLINK_NOFOLLOW)?;
+    if FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice {
+        match linkat(folder, in_layer, made, name, AtFlags::empty()) {
+            Err(Errno::MLINK) => {}
+            answer => return answer,
+        }
+    }
+    mknodat(
+        made,
+        name,
+        FileType::CharacterDevice,
+        Mode::empty(),
+        makedev(0, 0),
+    )
+}
+
+fn names(layers: &[OwnedFd], place: &Place) -> Result<BTreeSet<CString>, Errno> {
+    let mut names = BTreeSet::new();
+    for (layer, path) in &place.parts {
+        let folder = open_folder(&layers[*layer], path)?.ok_or(Errno::STALE)?;
+        for entry in Dir::read_from(&folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name != c"." && name != c".." {
+                names.insert(name.to_owned());
+            }
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,54 @@
+//! Merging: many frozen layers at the top of a chain become one, so that chains stay short.
+//!
+//! Like a counter: as many layers of one level as the width become one of the next level, so that each file takes part in
+//! few merges. The old layers stay as long as snapshots refer to them; files are shared with them by hard links.
+
+mod build;
+mod lookup;
+mod plan;
+
+use rustix::fd::OwnedFd;
+use rustix::fs::Mode;
+
+use crate::disk::open_dir;
+use crate::error::{OverlayError, Result};
+use crate::layer::LayerId;
+use crate::staged::Staged;
+use crate::store::Store;
+use plan::{Merge, plan};
+
+impl Store {
+    /// Merges the top of a chain if it is due.
+    pub(crate) fn merge_if_due(&self, chain: &[LayerId]) -> Result<Option<Staged<'_>>> {
+        let levels: Vec<u8> = chain.iter().map(|layer| layer.level).collect();
+        let Some(merge) = plan(&levels, self.options.merge_width) else {
+            return Ok(None);
+        };
+        let id = LayerId::fresh(merge.level);
+        let reference = self
+            .build_merged(&id, chain, merge)
+            .and_then(|()| self.place_layer(&id))
+            .inspect_err(|_| self.discard_layer(&self.staging, &id))?;
+        Ok(Some(Staged::placed(self, id, reference)))
+    }
+
+    fn build_merged(&self, id: &LayerId, chain: &[LayerId], merge: Merge) -> Result<()> {
+        let name = id.to_string();
+        let (run, below) = chain.split_at(merge.count);
+        self.disk.mkdir(&self.staging, &name, Mode::RWXU)?;
+        self.disk.symlink(&name, &self.staging, &id.reference(0))?;
+        self.disk.mkdir(&self.staging, &id.files(), Mode::RWXU)?;
+        if let Some(parent) = below.first() {
+            self.refer(&self.layers, parent, &self.staging, &id.parent())?;
+        }
+        let layers: Vec<OwnedFd> = run
+            .iter()
+            .map(|layer| self.files(layer))
+            .collect::<Result<_>>()?;
+        let target = open_dir(&self.staging, &id.files())?;
+        build::merge(&layers, !below.is_empty(), &target)
+            .map_err(|errno| OverlayError::io("merge the layers into", name, errno))?;
+        // One call for however many folders were made.
+        self.disk.sync_all(&self.root_fd)
+    }
+}
