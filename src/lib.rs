@@ -1,11 +1,13 @@
-//! Workspaces: named persistent disks scoped to an account.
+#![doc = include_str!("../README.md")]
 
 pub mod error;
+pub mod manager;
 pub mod metadata;
 pub mod model;
 pub mod session;
 pub mod volume;
 
 pub use error::{BackendError, BackendErrorKind, Error, ErrorCode, Failure, Holder};
+pub use manager::{Account, Session, WorkspaceManager};
 pub use metadata::Metadata;
 pub use volume::Volume;

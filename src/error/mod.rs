@@ -220,8 +220,8 @@ impl Error {
         )
     }
 
-    /// Turns a backend's failure into a caller's, naming what was being done.
-    pub(crate) fn storage(operation: &'static str, source: BackendError) -> Self {
+    /// Turns a backend's failure into a caller's, naming what was being done: for code that opens backends for a caller.
+    pub fn storage(operation: &'static str, source: BackendError) -> Self {
         match source.kind() {
             BackendErrorKind::Full => Error::StorageFull { operation, source },
             BackendErrorKind::Unsupported => Error::Unsupported { operation, source },

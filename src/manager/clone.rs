@@ -44,8 +44,13 @@ impl Account {
     ) -> Result<Workspace, Error> {
         let (core, account, source) = (self.core(), self.id().clone(), source.into());
         Core::detached(VERB, self.id(), async move {
-            let name = options.name.as_deref().map(WorkspaceName::parse).transpose()?;
-            core.clone_workspace(&account, &source, name, &options).await
+            let name = options
+                .name
+                .as_deref()
+                .map(WorkspaceName::parse)
+                .transpose()?;
+            core.clone_workspace(&account, &source, name, &options)
+                .await
         })
         .await
     }
@@ -62,14 +67,18 @@ impl Core {
         let mut source = source.clone();
         let mut failure = Self::contended(VERB);
         for _ in 0..ATTEMPTS {
-            let origin = self.origin(account, &source, options.snapshot.as_ref(), &name).await?;
+            let origin = self
+                .origin(account, &source, options.snapshot.as_ref(), &name)
+                .await?;
             source = Selector::Id(origin.source.id);
             let ticket = self.insert(VERB, self.record_of_clone(&origin, options), name.clone());
             match self.make_head(ticket.await?, Some(origin.frozen)).await {
                 // What was to be forked was removed meanwhile: the source has moved on, and is looked at again. If it
                 // still names the same volume, that volume is lost.
                 Err(error) if is_missing_parent(&error) => {
-                    let again = self.origin(account, &source, options.snapshot.as_ref(), &name).await?;
+                    let again = self
+                        .origin(account, &source, options.snapshot.as_ref(), &name)
+                        .await?;
                     if again.frozen == origin.frozen {
                         return Err(error);
                     }
@@ -89,7 +98,11 @@ impl Core {
         snapshot: Option<&SnapshotSelector>,
         name: &Option<WorkspaceName>,
     ) -> Result<Origin, Error> {
-        let action = if snapshot.is_some() { Action::CloneSnapshot } else { Action::CloneHead };
+        let action = if snapshot.is_some() {
+            Action::CloneSnapshot
+        } else {
+            Action::CloneHead
+        };
         let record = self.admit(VERB, account, source, |_| action).await?;
         if let Some(name) = name {
             self.check_free(account, name).await?;
@@ -97,22 +110,35 @@ impl Core {
         if let Some(selector) = snapshot {
             let snapshot = self.find_snapshot(VERB, record.id, selector).await?;
             let frozen = snapshot.volume;
-            return Ok(Origin { source: record, snapshot: Some(snapshot), frozen });
+            return Ok(Origin {
+                source: record,
+                snapshot: Some(snapshot),
+                frozen,
+            });
         }
         let (source, frozen) = match self.frozen_head(&record).await? {
             Some(frozen) => (record, frozen),
             None => self.freeze_head(account, record.id).await?,
         };
-        Ok(Origin { source, snapshot: None, frozen })
+        Ok(Origin {
+            source,
+            snapshot: None,
+            frozen,
+        })
     }
 
     /// Refuses a name that is taken before any work is done for it. The insertion decides.
     async fn check_free(&self, account: &AccountId, name: &WorkspaceName) -> Result<(), Error> {
         let found = self.metadata.workspaces_named(account, name.key()).await;
-        if found.map_err(|error| Error::storage(VERB, error))?.is_empty() {
+        if found
+            .map_err(|error| Error::storage(VERB, error))?
+            .is_empty()
+        {
             return Ok(());
         }
-        Err(Error::WorkspaceNameTaken { name: name.to_string() })
+        Err(Error::WorkspaceNameTaken {
+            name: name.to_string(),
+        })
     }
 
     /// The frozen volume that holds the head's files already, if there is one.
@@ -120,9 +146,13 @@ impl Core {
         if record.frozen_head.is_some() {
             return Ok(record.frozen_head);
         }
-        let Some(base) = record.base_snapshot.filter(|_| record.at_base) else { return Ok(None) };
+        let Some(base) = record.base_snapshot.filter(|_| record.at_base) else {
+            return Ok(None);
+        };
         let base = self.metadata.snapshot(record.id, base).await;
-        Ok(base.map_err(|error| Error::storage(VERB, error))?.map(|snapshot| snapshot.volume))
+        Ok(base
+            .map_err(|error| Error::storage(VERB, error))?
+            .map(|snapshot| snapshot.volume))
     }
 
     /// Freezes the head, for this clone and those to come until the next session.
@@ -131,8 +161,12 @@ impl Core {
         account: &AccountId,
         id: WorkspaceId,
     ) -> Result<(WorkspaceRecord, VolumeId), Error> {
-        let intent = |_: &WorkspaceRecord| Intent::Freeze { frozen: VolumeId::new() };
-        let ticket = self.begin(VERB, account, &id.into(), Action::CloneHead, intent).await?;
+        let intent = |_: &WorkspaceRecord| Intent::Freeze {
+            frozen: VolumeId::new(),
+        };
+        let ticket = self
+            .begin(VERB, account, &id.into(), Action::CloneHead, intent)
+            .await?;
         // Another clone may have frozen it while this one waited for its turn.
         if let Some(frozen) = self.frozen_head(&ticket.record).await? {
             let record = self.finish(&ticket, Vec::new(), |_| ()).await?;
@@ -149,7 +183,12 @@ impl Core {
             self.note_corruption(VERB, account, id, &error).await;
             return Err(error);
         }
-        match self.finish(&ticket, Vec::new(), |record| record.frozen_head = Some(frozen)).await {
+        match self
+            .finish(&ticket, Vec::new(), |record| {
+                record.frozen_head = Some(frozen)
+            })
+            .await
+        {
             Ok(record) => Ok((record, frozen)),
             Err(error) => Err(self.undo(&ticket, error).await),
         }

@@ -52,12 +52,20 @@ pub(super) struct Step {
 impl Step {
     /// A change that callers can see.
     pub(super) fn visible(record: WorkspaceRecord) -> Self {
-        Self { record, snapshots: Vec::new(), visible: true }
+        Self {
+            record,
+            snapshots: Vec::new(),
+            visible: true,
+        }
     }
 
     /// A change that is the library's own affair.
     pub(super) fn hidden(record: WorkspaceRecord) -> Self {
-        Self { record, snapshots: Vec::new(), visible: false }
+        Self {
+            record,
+            snapshots: Vec::new(),
+            visible: false,
+        }
     }
 
     pub(super) fn with_snapshots(mut self, snapshots: Vec<SnapshotChange>) -> Self {
@@ -68,7 +76,9 @@ impl Step {
 
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Step").field("record", &self.record.id).finish_non_exhaustive()
+        f.debug_struct("Step")
+            .field("record", &self.record.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -92,7 +102,8 @@ impl Core {
             .instrument(span),
         );
         task.await.unwrap_or_else(|error| {
-            let source = BackendError::unavailable("the operation was broken off").with_source(error);
+            let source =
+                BackendError::unavailable("the operation was broken off").with_source(error);
             Err(Error::storage(verb, source))
         })
     }
@@ -108,11 +119,15 @@ impl Core {
         account: &AccountId,
         selector: &Selector,
     ) -> Result<WorkspaceRecord, Error> {
-        let missing = || Error::WorkspaceNotFound { selector: selector.to_string() };
+        let missing = || Error::WorkspaceNotFound {
+            selector: selector.to_string(),
+        };
         match selector {
             Selector::Id(id) => {
                 let found = self.metadata.workspace(account, *id).await;
-                found.map_err(|error| Error::storage(verb, error))?.ok_or_else(missing)
+                found
+                    .map_err(|error| Error::storage(verb, error))?
+                    .ok_or_else(missing)
             }
             Selector::Name { text, key } => {
                 let found = self.metadata.workspaces_named(account, key).await;
@@ -148,11 +163,15 @@ impl Core {
     ) -> Result<SnapshotRecord, Error> {
         let found = match selector {
             SnapshotSelector::Id(id) => self.metadata.snapshot(workspace, *id).await,
-            SnapshotSelector::Name { key, .. } => self.metadata.snapshot_named(workspace, key).await,
+            SnapshotSelector::Name { key, .. } => {
+                self.metadata.snapshot_named(workspace, key).await
+            }
         };
         found
             .map_err(|error| Error::storage(verb, error))?
-            .ok_or_else(|| Error::SnapshotNotFound { snapshot: selector.to_string() })
+            .ok_or_else(|| Error::SnapshotNotFound {
+                snapshot: selector.to_string(),
+            })
     }
 
     /// Takes a decision about a record, and again whenever somebody else has changed it meanwhile, until it is committed.
@@ -167,7 +186,9 @@ impl Core {
     ) -> Result<WorkspaceRecord, Error> {
         for _ in 0..ATTEMPTS {
             let before = self.reread(verb, account, id).await?;
-            let Some(step) = decide(&before)? else { return Ok(before) };
+            let Some(step) = decide(&before)? else {
+                return Ok(before);
+            };
             if let Some(record) = self.commit(verb, &before, step).await? {
                 return Ok(record);
             }
@@ -182,14 +203,25 @@ impl Core {
         before: &WorkspaceRecord,
         step: Step,
     ) -> Result<Option<WorkspaceRecord>, Error> {
-        let Step { mut record, snapshots, visible } = step;
+        let Step {
+            mut record,
+            snapshots,
+            visible,
+        } = step;
         record.version = before.version + 1;
         if visible {
             record.revision = before.revision + 1;
             record.updated_at = self.host.now();
         }
-        let taken = snapshots.iter().find_map(SnapshotChange::name).unwrap_or_default();
-        let change = Change::Update { expected: before.version, record: record.clone(), snapshots };
+        let taken = snapshots
+            .iter()
+            .find_map(SnapshotChange::name)
+            .unwrap_or_default();
+        let change = Change::Update {
+            expected: before.version,
+            record: record.clone(),
+            snapshots,
+        };
         match self.apply(verb, change).await? {
             Outcome::Done => Ok(Some(record)),
             Outcome::NameTaken => Err(Self::name_taken(&record)),
@@ -202,21 +234,27 @@ impl Core {
     ///
     /// After an error it may have happened. The record is not asked whether it has: what a store shows after it could not
     /// write is not what it will show after a power cut.
-    pub(super) async fn apply(
-        &self,
-        verb: &'static str,
-        change: Change,
-    ) -> Result<Outcome, Error> {
-        self.metadata.commit(change).await.map_err(|error| Error::storage(verb, error))
+    pub(super) async fn apply(&self, verb: &'static str, change: Change) -> Result<Outcome, Error> {
+        self.metadata
+            .commit(change)
+            .await
+            .map_err(|error| Error::storage(verb, error))
     }
 
     pub(super) fn name_taken(record: &WorkspaceRecord) -> Error {
-        let name = record.name.as_ref().map(ToString::to_string).unwrap_or_default();
+        let name = record
+            .name
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         Error::WorkspaceNameTaken { name }
     }
 
     pub(super) fn contended(verb: &'static str) -> Error {
-        Error::storage(verb, BackendError::unavailable("the record changes without end"))
+        Error::storage(
+            verb,
+            BackendError::unavailable("the record changes without end"),
+        )
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -31,7 +31,11 @@ impl Account {
     pub async fn create(&self, options: CreateWorkspace) -> Result<Workspace, Error> {
         let (core, account) = (self.core(), self.id().clone());
         Core::detached(VERB, self.id(), async move {
-            let name = options.name.as_deref().map(WorkspaceName::parse).transpose()?;
+            let name = options
+                .name
+                .as_deref()
+                .map(WorkspaceName::parse)
+                .transpose()?;
             let image = options.image.as_deref().map(ImageRef::parse).transpose()?;
             if image.is_some() && options.session_type == SessionType::Browser {
                 return Err(Error::ImageNotAllowed);
@@ -69,7 +73,15 @@ impl Core {
         for _ in 0..tries {
             record.name = Some(name.clone().unwrap_or_else(WorkspaceName::made_up));
             let ticket = Ticket::of_new(verb, record.clone(), operation.clone());
-            match self.apply(verb, Change::Insert { record: record.clone() }).await? {
+            match self
+                .apply(
+                    verb,
+                    Change::Insert {
+                        record: record.clone(),
+                    },
+                )
+                .await?
+            {
                 Outcome::Done => return Ok(ticket),
                 Outcome::NameTaken => {}
                 Outcome::VersionConflict | Outcome::SnapshotNameTaken => {
@@ -98,7 +110,10 @@ impl Core {
             return Err(self.unmake(&ticket, error).await);
         }
         let now = self.now();
-        match self.finish(&ticket, Vec::new(), |record| record.saved_at = Some(now)).await {
+        match self
+            .finish(&ticket, Vec::new(), |record| record.saved_at = Some(now))
+            .await
+        {
             Ok(record) => Ok(self.view(&record)),
             Err(error) => Err(self.unmake(&ticket, error).await),
         }
@@ -107,7 +122,10 @@ impl Core {
     /// Removes a workspace that could not be made, and gives the failure back.
     async fn unmake(self: &Arc<Self>, ticket: &Ticket, failure: Error) -> Error {
         let (account, id) = (&ticket.record.account, ticket.record.id);
-        if let Err(error) = self.remove_unmade(ticket.verb, account, id, ticket.operation.id).await {
+        if let Err(error) = self
+            .remove_unmade(ticket.verb, account, id, ticket.operation.id)
+            .await
+        {
             tracing::warn!(workspace = %id, %error, "could not undo; left to recovery");
         }
         failure
@@ -126,8 +144,14 @@ impl Core {
             .update(verb, account, id, |before| {
                 let mut record = before.clone();
                 match &mut record.operation {
-                    Some(operation) if operation.id == creation => operation.intent = Intent::Delete,
-                    _ => return Err(Error::WorkspaceNotFound { selector: id.to_string() }),
+                    Some(operation) if operation.id == creation => {
+                        operation.intent = Intent::Delete
+                    }
+                    _ => {
+                        return Err(Error::WorkspaceNotFound {
+                            selector: id.to_string(),
+                        });
+                    }
                 }
                 Ok(Some(Step::visible(record)))
             })

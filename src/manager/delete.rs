@@ -36,8 +36,12 @@ impl Account {
     pub async fn delete(&self, workspace: impl Into<Selector>, force: Force) -> Result<(), Error> {
         let (core, account, workspace) = (self.core(), self.id().clone(), workspace.into());
         Core::detached(VERB, self.id(), async move {
-            let action = Action::Delete { force: force.is_yes() };
-            let ticket = core.begin(VERB, &account, &workspace, action, |_| Intent::Delete).await?;
+            let action = Action::Delete {
+                force: force.is_yes(),
+            };
+            let ticket = core
+                .begin(VERB, &account, &workspace, action, |_| Intent::Delete)
+                .await?;
             core.remove_everything(VERB, &ticket.record).await
         })
         .await
@@ -56,13 +60,17 @@ impl Account {
     ) -> Result<Vec<BulkDeleted>, Error> {
         let selectors: Vec<Selector> = workspaces.into_iter().map(Into::into).collect();
         if selectors.len() > BULK_LIMIT {
-            let reason =
-                format!("a bulk delete takes {BULK_LIMIT} workspaces, not {}", selectors.len());
+            let reason = format!(
+                "a bulk delete takes {BULK_LIMIT} workspaces, not {}",
+                selectors.len()
+            );
             return Err(Error::InvalidRequest { reason });
         }
         let account = self.clone();
         Core::detached("bulk_delete", self.id(), async move {
-            Ok(account.delete_each(account.resolve_once(selectors).await, force).await)
+            Ok(account
+                .delete_each(account.resolve_once(selectors).await, force)
+                .await)
         })
         .await
     }
@@ -105,7 +113,11 @@ impl Account {
                     (index, account.delete(id, force).await)
                 });
             }
-            answers.push(BulkDeleted { selector, workspace, result });
+            answers.push(BulkDeleted {
+                selector,
+                workspace,
+                result,
+            });
         }
         while let Some(joined) = tasks.join_next().await {
             if let Ok((index, result)) = joined
@@ -119,7 +131,10 @@ impl Account {
 }
 
 fn broken_off() -> Error {
-    Error::storage(VERB, BackendError::unavailable("the deletion was broken off"))
+    Error::storage(
+        VERB,
+        BackendError::unavailable("the deletion was broken off"),
+    )
 }
 
 impl Core {
@@ -138,7 +153,17 @@ impl Core {
         let mut expected = record.version;
         loop {
             let (account, id) = (record.account.clone(), record.id);
-            match self.apply(verb, Change::Remove { account, id, expected }).await? {
+            match self
+                .apply(
+                    verb,
+                    Change::Remove {
+                        account,
+                        id,
+                        expected,
+                    },
+                )
+                .await?
+            {
                 Outcome::Done => return Ok(()),
                 // Nothing changes a record that is being deleted, but that it can be gone.
                 _ => match self.reread(verb, &record.account, record.id).await {

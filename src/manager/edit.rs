@@ -20,7 +20,10 @@ impl Account {
         name: &str,
     ) -> Result<Workspace, Error> {
         let name = WorkspaceName::parse(name)?;
-        self.edit("rename", workspace.into(), move |record| record.name = Some(name.clone())).await
+        self.edit("rename", workspace.into(), move |record| {
+            record.name = Some(name.clone())
+        })
+        .await
     }
 
     /// Takes a workspace's name away. It is then reached by its id alone.
@@ -28,7 +31,8 @@ impl Account {
     /// # Errors
     /// As [`set_name`](Self::set_name).
     pub async fn clear_name(&self, workspace: impl Into<Selector>) -> Result<Workspace, Error> {
-        self.edit("clear_name", workspace.into(), |record| record.name = None).await
+        self.edit("clear_name", workspace.into(), |record| record.name = None)
+            .await
     }
 
     /// Makes a workspace a template, or no longer one. The flag marks what is meant to be cloned; cloning needs no flag.
@@ -40,18 +44,24 @@ impl Account {
         workspace: impl Into<Selector>,
         template: bool,
     ) -> Result<Workspace, Error> {
-        self.edit("template", workspace.into(), move |record| record.template = template).await
+        self.edit("template", workspace.into(), move |record| {
+            record.template = template
+        })
+        .await
     }
 
     async fn edit(
         &self,
         verb: &'static str,
         workspace: Selector,
-        change: impl Fn(&mut WorkspaceRecord) + Send + 'static,
+        change: impl Fn(&mut WorkspaceRecord) + Send + Sync + 'static,
     ) -> Result<Workspace, Error> {
         let (core, account) = (self.core(), self.id().clone());
         Core::detached(verb, self.id(), async move {
-            let id = core.admit(verb, &account, &workspace, |_| Action::Edit).await?.id;
+            let id = core
+                .admit(verb, &account, &workspace, |_| Action::Edit)
+                .await?
+                .id;
             let record = core
                 .update(verb, &account, id, |before| {
                     Core::check_allowed(before, Action::Edit)?;

@@ -1,5 +1,7 @@
 //! How a verb that needs both stores begins, ends and is undone.
 
+use std::sync::Arc;
+
 use tokio::sync::OwnedMutexGuard;
 
 use super::core::{ATTEMPTS, Core, Step};
@@ -30,7 +32,13 @@ impl Ticket {
         operation: Operation,
     ) -> Self {
         let running = RunningOperation::enter(operation.id);
-        Self { verb, record, operation, running, _lock: None }
+        Self {
+            verb,
+            record,
+            operation,
+            running,
+            _lock: None,
+        }
     }
 
     /// Fails if a forced delete wants the operation to stop.
@@ -43,7 +51,10 @@ impl Ticket {
 
     /// What the operation's caller is told when a forced delete takes its place.
     fn overtaken(&self) -> Error {
-        Error::WorkspaceBusy { workspace: self.record.id, operation: OperationKind::Delete }
+        Error::WorkspaceBusy {
+            workspace: self.record.id,
+            operation: OperationKind::Delete,
+        }
     }
 }
 
@@ -52,7 +63,7 @@ impl Core {
     ///
     /// What a dead process left on the workspace is settled first.
     pub(super) async fn admit(
-        &self,
+        self: &Arc<Self>,
         verb: &'static str,
         account: &AccountId,
         selector: &Selector,
@@ -82,7 +93,7 @@ impl Core {
 
     /// Puts an intent on the workspace as soon as the rules allow the action.
     pub(super) async fn begin(
-        &self,
+        self: &Arc<Self>,
         verb: &'static str,
         account: &AccountId,
         selector: &Selector,
@@ -103,7 +114,13 @@ impl Core {
             let mut record = before.clone();
             record.operation = Some(operation.clone());
             if let Some(record) = self.commit(verb, &before, Step::visible(record)).await? {
-                return Ok(Ticket { verb, record, operation, running, _lock: Some(lock) });
+                return Ok(Ticket {
+                    verb,
+                    record,
+                    operation,
+                    running,
+                    _lock: Some(lock),
+                });
             }
         }
         Err(Self::contended(verb))
@@ -116,17 +133,20 @@ impl Core {
         &self,
         ticket: &Ticket,
         snapshots: Vec<SnapshotChange>,
-        apply: impl Fn(&mut WorkspaceRecord) + Send,
+        apply: impl Fn(&mut WorkspaceRecord) + Send + Sync,
     ) -> Result<WorkspaceRecord, Error> {
         let (account, id) = (&ticket.record.account, ticket.record.id);
         self.update(ticket.verb, account, id, |before| {
-            if before.operation.as_ref().map(|operation| operation.id) != Some(ticket.operation.id) {
+            if before.operation.as_ref().map(|operation| operation.id) != Some(ticket.operation.id)
+            {
                 return Err(ticket.overtaken());
             }
             let mut record = before.clone();
             record.operation = None;
             apply(&mut record);
-            Ok(Some(Step::visible(record).with_snapshots(snapshots.clone())))
+            Ok(Some(
+                Step::visible(record).with_snapshots(snapshots.clone()),
+            ))
         })
         .await
     }
@@ -156,7 +176,10 @@ impl Core {
         volumes: &[VolumeId],
     ) -> Result<(), Error> {
         for volume in volumes {
-            self.volume.remove(*volume).await.map_err(|error| Error::storage(verb, error))?;
+            self.volume
+                .remove(*volume)
+                .await
+                .map_err(|error| Error::storage(verb, error))?;
         }
         Ok(())
     }
@@ -204,7 +227,9 @@ impl Core {
     }
 
     async fn await_operation(&self, record: &WorkspaceRecord, cancel: bool) -> Result<(), Error> {
-        let Some(operation) = &record.operation else { return Ok(()) };
+        let Some(operation) = &record.operation else {
+            return Ok(());
+        };
         if wait_for(operation.id, cancel).await {
             return Ok(());
         }
@@ -216,11 +241,20 @@ impl Core {
             return Ok(());
         }
         // It runs in another process, which alone can stop it.
-        Err(Error::WorkspaceBusy { workspace: id, operation: operation.intent.kind() })
+        Err(Error::WorkspaceBusy {
+            workspace: id,
+            operation: operation.intent.kind(),
+        })
     }
 
     /// Notes on the workspace that its files can't be used, if that is what the error says.
-    pub(super) async fn note_corruption(&self, verb: &'static str, id: WorkspaceId, account: &AccountId, error: &Error) {
+    pub(super) async fn note_corruption(
+        &self,
+        verb: &'static str,
+        account: &AccountId,
+        id: WorkspaceId,
+        error: &Error,
+    ) {
         if !matches!(error, Error::StorageCorrupt { .. }) {
             return;
         }
@@ -247,10 +281,17 @@ fn refusal(verdict: Verdict, record: &WorkspaceRecord, wanted: Action) -> Error 
             locked_to: record.session_type,
             requested: record.session_type.other(),
         }),
-        Verdict::RefuseBusy(operation) => Some(Error::WorkspaceBusy { workspace, operation }),
+        Verdict::RefuseBusy(operation) => Some(Error::WorkspaceBusy {
+            workspace,
+            operation,
+        }),
         Verdict::RefuseActive { force_would_help } => record.session.as_ref().map(|session| {
             let active_session_id = session.id;
-            Error::WorkspaceActive { workspace, active_session_id, force_would_help }
+            Error::WorkspaceActive {
+                workspace,
+                active_session_id,
+                force_would_help,
+            }
         }),
         Verdict::RefuseFailed => record
             .failure
@@ -259,7 +300,11 @@ fn refusal(verdict: Verdict, record: &WorkspaceRecord, wanted: Action) -> Error 
         Verdict::Allow | Verdict::EndSessionFirst | Verdict::CancelFirst => None,
     };
     refused.unwrap_or_else(|| {
-        let message = format!("the rules and the record of workspace {workspace} disagree on {wanted:?}");
-        Error::storage("decide", BackendError::corrupt(format!("workspace {workspace}"), message))
+        let message =
+            format!("the rules and the record of workspace {workspace} disagree on {wanted:?}");
+        Error::storage(
+            "decide",
+            BackendError::corrupt(format!("workspace {workspace}"), message),
+        )
     })
 }

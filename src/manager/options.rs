@@ -23,7 +23,12 @@ pub struct CreateWorkspace {
 impl CreateWorkspace {
     /// Asks for a workspace of a session type.
     pub fn new(session_type: SessionType) -> Self {
-        Self { session_type, name: None, image: None, template: false }
+        Self {
+            session_type,
+            name: None,
+            image: None,
+            template: false,
+        }
     }
 
     /// Gives it a name.
@@ -68,7 +73,10 @@ impl CloneWorkspace {
 
     /// Asks for a clone of one of the source's snapshots.
     pub fn of_snapshot(snapshot: impl Into<SnapshotSelector>) -> Self {
-        Self { snapshot: Some(snapshot.into()), ..Self::default() }
+        Self {
+            snapshot: Some(snapshot.into()),
+            ..Self::default()
+        }
     }
 
     /// Gives it a name.

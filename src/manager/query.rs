@@ -19,6 +19,7 @@ impl Account {
     pub async fn get(&self, workspace: impl Into<Selector>) -> Result<Workspace, Error> {
         let core = self.core();
         let record = core.find("get", self.id(), &workspace.into()).await?;
+        Core::check_allowed(&record, Action::Read)?;
         Ok(core.view(&record))
     }
 
@@ -33,17 +34,27 @@ impl Account {
     pub async fn list(&self, options: ListWorkspaces) -> Result<WorkspacePage, Error> {
         if !(1..=ListWorkspaces::MAX_LIMIT).contains(&options.limit) {
             let (limit, max) = (options.limit, ListWorkspaces::MAX_LIMIT);
-            return Err(Error::InvalidRequest { reason: format!("a limit is 1 to {max}, not {limit}") });
+            return Err(Error::InvalidRequest {
+                reason: format!("a limit is 1 to {max}, not {limit}"),
+            });
         }
         let core = self.core();
-        let after = options.cursor.as_ref().map(|cursor| cursor.open(self.id())).transpose()?;
-        let mut filter = WorkspaceFilter::default();
-        filter.session_type = options.session_type;
-        filter.template = options.template;
-        filter.status = options.status;
-        filter.name_prefix = options.name_prefix.as_deref().map(NameKey::of);
+        let after = options
+            .cursor
+            .as_ref()
+            .map(|cursor| cursor.open(self.id()))
+            .transpose()?;
+        let filter = WorkspaceFilter {
+            session_type: options.session_type,
+            template: options.template,
+            status: options.status,
+            name_prefix: options.name_prefix.as_deref().map(NameKey::of),
+        };
         // One more than is wanted tells whether there is a next page.
-        let found = core.metadata.list(self.id(), &filter, after, options.limit + 1).await;
+        let found = core
+            .metadata
+            .list(self.id(), &filter, after, options.limit + 1)
+            .await;
         let mut found = found.map_err(|error| Error::storage("list", error))?;
         let more = found.len() > options.limit;
         found.truncate(options.limit);
@@ -66,9 +77,13 @@ impl Account {
         const VERB: &str = "measure";
         let (core, account, workspace) = (self.core(), self.id().clone(), workspace.into());
         Core::detached(VERB, self.id(), async move {
-            let found = core.admit(VERB, &account, &workspace, |_| Action::Edit).await?;
+            let found = core
+                .admit(VERB, &account, &workspace, |_| Action::Edit)
+                .await?;
             let head = core.volume.usage(found.head).await;
-            let head = head.map_err(|error| Error::storage(VERB, error))?.total_bytes();
+            let head = head
+                .map_err(|error| Error::storage(VERB, error))?
+                .total_bytes();
             let mut measured = Vec::new();
             for mut snapshot in core.all_snapshots(VERB, found.id).await? {
                 if snapshot.size_bytes.is_some() {
@@ -112,7 +127,10 @@ impl Core {
         for _ in 0..ATTEMPTS {
             let before = self.reread(verb, account, workspace).await?;
             let found = self.metadata.snapshot(workspace, snapshot.id).await;
-            if found.map_err(|error| Error::storage(verb, error))?.is_none() {
+            if found
+                .map_err(|error| Error::storage(verb, error))?
+                .is_none()
+            {
                 return Ok(());
             }
             let step = Step::hidden(before.clone());

@@ -42,7 +42,8 @@ impl Account {
         let (core, account) = (self.core(), self.id().clone());
         let (workspace, snapshot) = (workspace.into(), snapshot.into());
         Core::detached(VERB, self.id(), async move {
-            core.restore(&account, &workspace, &snapshot, &options).await
+            core.restore(&account, &workspace, &snapshot, &options)
+                .await
         })
         .await
     }
@@ -56,8 +57,14 @@ impl Core {
         selector: &SnapshotSelector,
         options: &RestoreSnapshot,
     ) -> Result<Workspace, Error> {
-        let action = Action::Restore { force: options.force.is_yes() };
-        let save_as = options.save_head_as.as_deref().map(SnapshotName::parse).transpose()?;
+        let action = Action::Restore {
+            force: options.force.is_yes(),
+        };
+        let save_as = options
+            .save_head_as
+            .as_deref()
+            .map(SnapshotName::parse)
+            .transpose()?;
         // A request that can't succeed ends no session.
         let id = self.find(VERB, account, workspace).await?.id;
         let snapshot = self.find_snapshot(VERB, id, selector).await?;
@@ -67,17 +74,30 @@ impl Core {
         let intent = |record: &WorkspaceRecord| Intent::Restore {
             snapshot: snapshot.id,
             head: VolumeId::new(),
-            save_head_as: save_as.as_ref().map(|name| self.record_of_snapshot(record, name)),
+            save_head_as: save_as
+                .as_ref()
+                .map(|name| self.record_of_snapshot(record, name)),
         };
-        let ticket = self.begin(VERB, account, &id.into(), action, intent).await?;
-        let Intent::Restore { head, save_head_as, .. } = ticket.operation.intent.clone() else {
+        let ticket = self
+            .begin(VERB, account, &id.into(), action, intent)
+            .await?;
+        let Intent::Restore {
+            head, save_head_as, ..
+        } = ticket.operation.intent.clone()
+        else {
             return Err(Self::contended(VERB));
         };
-        if let Err(error) = self.fork_snapshot(&ticket, snapshot.id.into(), head, &save_head_as).await
+        if let Err(error) = self
+            .fork_snapshot(&ticket, snapshot.id.into(), head, &save_head_as)
+            .await
         {
             return Err(self.undo(&ticket, error).await);
         }
-        let put = save_head_as.iter().cloned().map(SnapshotChange::Put).collect();
+        let put = save_head_as
+            .iter()
+            .cloned()
+            .map(SnapshotChange::Put)
+            .collect();
         let now = self.now();
         let finished = self.finish(&ticket, put, |record| {
             record.discard.push(record.head);
@@ -105,9 +125,12 @@ impl Core {
         save_head_as: &Option<SnapshotRecord>,
     ) -> Result<(), Error> {
         // Nothing deletes a snapshot while an operation runs, so that what is found now stays.
-        let snapshot = self.find_snapshot(VERB, ticket.record.id, &snapshot).await?;
+        let snapshot = self
+            .find_snapshot(VERB, ticket.record.id, &snapshot)
+            .await?;
         if let Some(saved) = save_head_as {
-            self.check_snapshot_free(VERB, ticket.record.id, &saved.name).await?;
+            self.check_snapshot_free(VERB, ticket.record.id, &saved.name)
+                .await?;
             let froze = self.volume.freeze(ticket.record.head, saved.volume).await;
             froze.map_err(|error| Error::storage(VERB, error))?;
         }

@@ -38,7 +38,11 @@ impl RunningOperation {
         let (cancel, cancelled) = watch::channel(false);
         let (done_sender, done) = watch::channel(());
         running().insert(id, Switch { cancel, done });
-        Self { id, cancelled, _done: done_sender }
+        Self {
+            id,
+            cancelled,
+            _done: done_sender,
+        }
     }
 
     /// Whether somebody wants it to stop.
@@ -61,7 +65,9 @@ pub(super) fn is_running(operation: Uuid) -> bool {
 /// Waits until an operation of this process has ended, having asked it to stop if `cancel` is set. Answers false if it
 /// does not run here.
 pub(super) async fn wait_for(operation: Uuid, cancel: bool) -> bool {
-    let Some(mut switch) = running().get(&operation).cloned() else { return false };
+    let Some(mut switch) = running().get(&operation).cloned() else {
+        return false;
+    };
     if cancel {
         switch.cancel.send_replace(true);
     }

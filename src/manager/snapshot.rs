@@ -34,7 +34,8 @@ impl Account {
         let (core, account, workspace) = (self.core(), self.id().clone(), workspace.into());
         let name = SnapshotName::parse(name)?;
         Core::detached("create_snapshot", self.id(), async move {
-            core.create_snapshot(&account, &workspace, name, force).await
+            core.create_snapshot(&account, &workspace, name, force)
+                .await
         })
         .await
     }
@@ -43,13 +44,11 @@ impl Account {
     ///
     /// # Errors
     /// [`WorkspaceNotFound`](Error::WorkspaceNotFound), and those of the storage.
-    pub async fn snapshots(
-        &self,
-        workspace: impl Into<Selector>,
-    ) -> Result<Vec<Snapshot>, Error> {
+    pub async fn snapshots(&self, workspace: impl Into<Selector>) -> Result<Vec<Snapshot>, Error> {
         const VERB: &str = "list_snapshots";
         let core = self.core();
         let record = core.find(VERB, self.id(), &workspace.into()).await?;
+        Core::check_allowed(&record, Action::Read)?;
         let snapshots = core.all_snapshots(VERB, record.id).await?;
         Ok(snapshots.iter().map(Snapshot::from).collect())
     }
@@ -82,20 +81,27 @@ impl Core {
         force: Force,
     ) -> Result<Snapshot, Error> {
         const VERB: &str = "create_snapshot";
-        let action = Action::CreateSnapshot { force: force.is_yes() };
+        let action = Action::CreateSnapshot {
+            force: force.is_yes(),
+        };
         // A name that is taken ends no session.
         let found = self.find(VERB, account, workspace).await?;
         self.check_snapshot_free(VERB, found.id, &name).await?;
         let intent = |record: &WorkspaceRecord| Intent::Snapshot {
             snapshot: self.record_of_snapshot(record, &name),
         };
-        let ticket = self.begin(VERB, account, &found.id.into(), action, intent).await?;
+        let ticket = self
+            .begin(VERB, account, &found.id.into(), action, intent)
+            .await?;
         let Intent::Snapshot { snapshot } = ticket.operation.intent.clone() else {
             return Err(Self::contended(VERB));
         };
         let taken = async {
             self.check_snapshot_free(VERB, found.id, &name).await?;
-            let froze = self.volume.freeze(ticket.record.head, snapshot.volume).await;
+            let froze = self
+                .volume
+                .freeze(ticket.record.head, snapshot.volume)
+                .await;
             froze.map_err(|error| Error::storage(VERB, error))?;
             ticket.check_cancelled()
         };
@@ -127,14 +133,18 @@ impl Core {
         selector: &SnapshotSelector,
     ) -> Result<Workspace, Error> {
         const VERB: &str = "delete_snapshot";
-        let id = self.admit(VERB, account, workspace, |_| Action::DeleteSnapshot).await?.id;
+        let id = self
+            .admit(VERB, account, workspace, |_| Action::DeleteSnapshot)
+            .await?
+            .id;
         let snapshot = self.find_snapshot(VERB, id, selector).await?;
         // The count tells whether somebody else has deleted the snapshot since it was found: only the change that takes
         // it away counts it off, and it is looked up again when another change came between.
         for _ in 0..super::core::ATTEMPTS {
             let before = self.reread(VERB, account, id).await?;
             Self::check_allowed(&before, Action::DeleteSnapshot)?;
-            self.find_snapshot(VERB, id, &SnapshotSelector::Id(snapshot.id)).await?;
+            self.find_snapshot(VERB, id, &SnapshotSelector::Id(snapshot.id))
+                .await?;
             let mut record = before.clone();
             record.snapshot_count = record.snapshot_count.saturating_sub(1);
             record.discard.push(snapshot.volume);
@@ -176,7 +186,9 @@ impl Core {
         let found = self.metadata.snapshot_named(workspace, name.key()).await;
         match found.map_err(|error| Error::storage(verb, error))? {
             None => Ok(()),
-            Some(_) => Err(Error::SnapshotNameTaken { name: name.to_string() }),
+            Some(_) => Err(Error::SnapshotNameTaken {
+                name: name.to_string(),
+            }),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Stopping what uses a disk, when a session is forced out.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -78,11 +78,11 @@ impl ProcessSessionHost {
     }
 
     /// Signals every holder, and those that come meanwhile, until there is none or the time is up.
-    async fn drive_out(&self, path: &PathBuf, signal: Signal, patience: Duration) -> Vec<Holder> {
+    async fn drive_out(&self, path: &Path, signal: Signal, patience: Duration) -> Vec<Holder> {
         let deadline = Instant::now() + patience;
         let mut signalled: Vec<u32> = Vec::new();
         loop {
-            let holders = others_under(path.clone()).await;
+            let holders = others_under(path.to_owned()).await;
             for holder in &holders {
                 if !signalled.contains(&holder.pid) {
                     signalled.push(holder.pid);
@@ -138,7 +138,6 @@ async fn others_under(path: PathBuf) -> Vec<Holder> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::ExitStatusExt;
-    use std::path::Path;
     use std::process::{Child, Command};
 
     use super::*;

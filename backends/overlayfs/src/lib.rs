@@ -1,1 +1,43 @@
-//! To come.
+//! Volumes for `workdisk` as stacks of overlayfs layers.
+//!
+//! An active volume writes to an *upper* layer above a chain of frozen ones. To freeze is to let the upper layer stand and
+//! to start a new one above it; to fork is to start a new upper layer above a frozen volume's chain. Neither copies or
+//! walks a file. See [`OverlayVolume`] for what is needed, what survives and what is not kept.
+//!
+//! # On the disk
+//! ```text
+//! format.json        version, mount options, the metadata store it belongs to
+//! lock               held while the folder is open
+//! layers/<layer>/    fs (the files), work (of an upper layer), parent, ref.0, size
+//! active/<volume>    refers to the volume's upper layer
+//! frozen/<volume>    refers to the volume's newest layer
+//! staging/  trash/   what is being made and removed
+//! mounts/<volume>    where the volume is mounted
+//! ```
+//! A reference is a hard link to the layer's `ref.0`, so that the file system counts the users of a layer. Copy the folder
+//! with its hard links: `cp -a`, `rsync -aH`.
+
+#[cfg(test)]
+mod crash;
+mod disk;
+mod error;
+#[cfg(test)]
+mod faults;
+mod format;
+mod host;
+mod layer;
+mod locks;
+mod ops;
+mod options;
+mod overlay;
+mod references;
+mod staged;
+mod store;
+mod trash;
+mod tree;
+mod volume;
+
+pub use host::ProbeReport;
+pub use options::OverlayOptions;
+pub use overlay::mount_recipe;
+pub use volume::OverlayVolume;

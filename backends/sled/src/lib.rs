@@ -1,1 +1,216 @@
-//! To come.
+#![doc = include_str!("../README.md")]
+
+mod apply;
+mod encoding;
+mod keys;
+mod lock;
+mod open;
+mod read;
+mod transfer;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+use workdisk::Metadata;
+use workdisk::error::{BackendError, BackendErrorKind};
+use workdisk::metadata::{Change, Generation, Outcome, SessionPosition};
+use workdisk::model::{
+    AccountId, NameKey, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId,
+    WorkspaceRecord,
+};
+
+use crate::lock::FolderLock;
+use crate::writer::{Counters, Request, Writer};
+
+/// Metadata in a sled store.
+///
+/// # Requirements
+/// A folder on a local file system that honours fsync. One process, and one handle in it, opens a store at a time.
+///
+/// # Durability
+/// A change is durable against power loss when it is answered: one thread writes, and syncs the log once for all changes
+/// that waited. A read can see a change that is not durable yet, up to one sync before it is. After a failed sync every
+/// write is refused until the store is opened again.
+///
+/// # Limitations
+/// sled keeps an index in memory, some 350 bytes a workspace. A record has at most 16 KiB.
+#[derive(Debug)]
+pub struct SledMetadata {
+    // Dropped in this order: the writer ends, sled closes, and only then is the lock let go.
+    writer: Writer,
+    db: sled::Db,
+    counters: Arc<Counters>,
+    folder: PathBuf,
+    _lock: FolderLock,
+}
+
+/// How much a store has written since it was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Changes that were done.
+    pub commits: u64,
+    /// Times that the disk was asked to make them durable.
+    pub syncs: u64,
+}
+
+impl SledMetadata {
+    /// Opens the store in a folder, which is made if it is missing.
+    ///
+    /// # Errors
+    /// [`InUse`](BackendErrorKind::InUse) if it is open elsewhere, [`Corrupt`](BackendErrorKind::Corrupt) if it is damaged,
+    /// [`Mismatch`](BackendErrorKind::Mismatch) if another release wrote it in a form that this one can't keep up.
+    pub async fn open(folder: impl AsRef<Path>) -> Result<Self, BackendError> {
+        let folder = folder.as_ref().to_owned();
+        blocking(move || open::open(&folder, None)).await
+    }
+
+    /// How much was written since the store was opened.
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            commits: self.counters.commits.load(Ordering::Relaxed),
+            syncs: self.counters.syncs.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Reads in a thread that may block. A panic of sled is an error of the store.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&sled::Db) -> Result<T, BackendError> + Send + 'static,
+    ) -> Result<T, BackendError> {
+        let (db, folder) = (self.db.clone(), self.folder.clone());
+        let task = tokio::task::spawn_blocking(move || read(&db)).await;
+        task.unwrap_or_else(|_| Err(corrupt(&folder, "sled panicked on a read")))
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, BackendError>>) -> Request,
+    ) -> Result<T, BackendError> {
+        let (answer, answered) = oneshot::channel();
+        self.writer.send(request(answer))?;
+        let gone = |_| BackendError::unavailable("the store's writer has ended; reopen the store");
+        answered.await.map_err(gone)?
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BackendError> + Send + 'static,
+) -> Result<T, BackendError> {
+    let broken = |error| BackendError::unavailable("the store broke off").with_source(error);
+    tokio::task::spawn_blocking(work).await.map_err(broken)?
+}
+
+/// What sled says when it fails.
+fn failed(error: sled::Error) -> BackendError {
+    match error {
+        sled::Error::Io(error) => {
+            BackendError::unavailable(format!("sled: {error}")).with_source(error)
+        }
+        sled::Error::Corruption { .. } => {
+            BackendError::corrupt("the sled store", "the sled store is damaged").with_source(error)
+        }
+        error => BackendError::unavailable(format!("sled: {error}")),
+    }
+}
+
+fn corrupt(folder: &Path, what: &str) -> BackendError {
+    let object = folder.display().to_string();
+    let message =
+        format!("the store in {object} is damaged: {what}; restore it from an export or a copy");
+    BackendError::new(BackendErrorKind::Corrupt { object }, message)
+}
+
+#[async_trait]
+impl Metadata for SledMetadata {
+    async fn begin(&self) -> Result<Generation, BackendError> {
+        self.ask(Request::Begin).await
+    }
+
+    async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
+        self.ask(|answer| Request::Commit(Box::new(change), answer))
+            .await
+    }
+
+    async fn workspace(
+        &self,
+        account: &AccountId,
+        id: WorkspaceId,
+    ) -> Result<Option<WorkspaceRecord>, BackendError> {
+        let account = account.clone();
+        self.read(move |db| read::workspace(db, &account, id)).await
+    }
+
+    async fn workspaces_named(
+        &self,
+        account: &AccountId,
+        key: &NameKey,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        let (account, key) = (account.clone(), key.clone());
+        self.read(move |db| read::workspaces_named(db, &account, &key))
+            .await
+    }
+
+    async fn list(
+        &self,
+        account: &AccountId,
+        filter: &WorkspaceFilter,
+        after: Option<WorkspaceId>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        let (account, filter) = (account.clone(), filter.clone());
+        self.read(move |db| read::list(db, &account, &filter, after, limit))
+            .await
+    }
+
+    async fn snapshot(
+        &self,
+        workspace: WorkspaceId,
+        id: SnapshotId,
+    ) -> Result<Option<SnapshotRecord>, BackendError> {
+        self.read(move |db| apply::snapshot_of_id(db, workspace, id))
+            .await
+    }
+
+    async fn snapshot_named(
+        &self,
+        workspace: WorkspaceId,
+        key: &NameKey,
+    ) -> Result<Option<SnapshotRecord>, BackendError> {
+        let key = key.clone();
+        self.read(move |db| apply::snapshot_of_name(db, workspace, &key))
+            .await
+    }
+
+    async fn snapshots(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<SnapshotRecord>, BackendError> {
+        self.read(move |db| read::snapshots(db, workspace, after, limit))
+            .await
+    }
+
+    async fn in_flight(
+        &self,
+        after: Option<WorkspaceId>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        self.read(move |db| read::in_flight(db, after, limit)).await
+    }
+
+    async fn sessions(
+        &self,
+        until: Option<Timestamp>,
+        after: Option<SessionPosition>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        self.read(move |db| read::sessions(db, until, after, limit))
+            .await
+    }
+}

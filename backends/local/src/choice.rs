@@ -1,0 +1,98 @@
+//! Which volume a data folder uses.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use workdisk::error::Error;
+use workdisk::volume::Volume;
+use workdisk_directory::DirectoryVolume;
+use workdisk_overlayfs::OverlayVolume;
+
+const VERB: &str = "open the data folder";
+const OVERLAYFS: &str = "overlayfs";
+const DIRECTORY: &str = "directory";
+
+/// Which volume a caller wants for a new data folder. A folder that exists keeps the one that it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum VolumePreference {
+    /// overlayfs where it works, else directory.
+    #[default]
+    Best,
+    /// overlayfs, or an error that says why it does not work here.
+    Overlayfs,
+    /// directory.
+    Directory,
+}
+
+/// Which volume holds the files of a data folder, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeChoice {
+    backend: &'static str,
+    reason: String,
+}
+
+impl VolumeChoice {
+    /// The volume backend's name: `overlayfs` or `directory`.
+    pub fn backend(&self) -> &'static str {
+        self.backend
+    }
+
+    /// Why it was chosen, as a sentence for a person.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+/// Opens the volume that the folder has, or the one that is wanted and possible.
+pub(crate) async fn open_volume(
+    folder: &Path,
+    preference: VolumePreference,
+) -> Result<(Arc<dyn Volume>, VolumeChoice), Error> {
+    let choice = choose(folder, preference).await?;
+    let storage = |error| Error::storage(VERB, error);
+    let root = folder.join(choice.backend);
+    let volume: Arc<dyn Volume> = if choice.backend == OVERLAYFS {
+        Arc::new(OverlayVolume::open(root).await.map_err(storage)?)
+    } else {
+        Arc::new(DirectoryVolume::open(root).await.map_err(storage)?)
+    };
+    Ok((volume, choice))
+}
+
+async fn choose(folder: &Path, preference: VolumePreference) -> Result<VolumeChoice, Error> {
+    let has = |backend: &str| folder.join(backend).join("format.json").exists();
+    let existing = [OVERLAYFS, DIRECTORY]
+        .into_iter()
+        .find(|backend| has(backend));
+    if let Some(backend) = existing {
+        let unwanted = match preference {
+            VolumePreference::Best => false,
+            VolumePreference::Overlayfs => backend != OVERLAYFS,
+            VolumePreference::Directory => backend != DIRECTORY,
+        };
+        if unwanted {
+            let reason = format!("the data folder holds {backend} volumes; open it with those");
+            return Err(Error::InvalidRequest { reason });
+        }
+        let reason = "the data folder was made with it".to_owned();
+        return Ok(VolumeChoice { backend, reason });
+    }
+    if preference == VolumePreference::Directory {
+        return Ok(VolumeChoice {
+            backend: DIRECTORY,
+            reason: "it was asked for".to_owned(),
+        });
+    }
+    match OverlayVolume::probe(folder.join(OVERLAYFS)).await {
+        Ok(_) => Ok(VolumeChoice {
+            backend: OVERLAYFS,
+            reason: "a trial mount worked, so that clones and snapshots share files".to_owned(),
+        }),
+        Err(error) if preference == VolumePreference::Overlayfs => Err(Error::storage(VERB, error)),
+        Err(error) => Ok(VolumeChoice {
+            backend: DIRECTORY,
+            reason: format!("overlayfs does not work here, so that clones are copies ({error})"),
+        }),
+    }
+}

@@ -1,0 +1,112 @@
+//! The few system calls by which the store changes, each a step at which a crash can stop it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::error::{OverlayError, Result};
+
+/// Changes the store's own folders.
+///
+/// - Nothing else adds, moves or drops a name in them, so that a test can stop the store before every step.
+/// - After a failed write-back nothing is made durable again until the store is reopened: the kernel reports such a
+///   failure once and then forgets which pages it lost.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    poisoned: AtomicBool,
+    #[cfg(test)]
+    pub(crate) faults: crate::faults::Faults,
+}
+
+impl Disk {
+    pub(crate) fn mkdir(&self, at: impl AsFd, name: &str, mode: Mode) -> Result<()> {
+        self.step("make the folder", name, || fs::mkdirat(&at, name, mode))
+    }
+
+    pub(crate) fn symlink(&self, target: &str, at: impl AsFd, name: &str) -> Result<()> {
+        self.step("make the reference", name, || {
+            fs::symlinkat(target, &at, name)
+        })
+    }
+
+    /// Adds a name to a reference. The link itself is named, never what it points to.
+    pub(crate) fn link(
+        &self,
+        from: impl AsFd,
+        name: &str,
+        to: impl AsFd,
+        new_name: &str,
+    ) -> Result<()> {
+        self.step("refer to", name, || {
+            fs::linkat(&from, name, &to, new_name, AtFlags::empty())
+        })
+    }
+
+    pub(crate) fn rename(
+        &self,
+        from: impl AsFd,
+        name: &str,
+        to: impl AsFd,
+        new_name: &str,
+    ) -> Result<()> {
+        self.step("move", name, || fs::renameat(&from, name, &to, new_name))
+    }
+
+    pub(crate) fn unlink(&self, at: impl AsFd, name: &str) -> Result<()> {
+        self.step("remove the reference", name, || {
+            fs::unlinkat(&at, name, AtFlags::empty())
+        })
+    }
+
+    /// Makes the names in a folder durable.
+    pub(crate) fn sync(&self, folder: impl AsFd, name: &str) -> Result<()> {
+        self.durable("make durable", name, || fs::fsync(&folder))
+    }
+
+    /// Makes the names in a folder durable, and its mode, owner and attributes.
+    pub(crate) fn sync_at(&self, at: impl AsFd, name: &str) -> Result<()> {
+        let folder = open_dir(&at, name)?;
+        self.sync(folder, name)
+    }
+
+    /// Makes everything on the file system durable.
+    pub(crate) fn sync_all(&self, root: impl AsFd) -> Result<()> {
+        self.durable("make durable", "the file system", || fs::syncfs(&root))
+    }
+
+    fn durable(
+        &self,
+        operation: &'static str,
+        object: &str,
+        sync: impl FnOnce() -> Result<(), Errno>,
+    ) -> Result<()> {
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(OverlayError::Poisoned);
+        }
+        self.step(operation, object, || {
+            sync().inspect_err(|_| self.poisoned.store(true, Ordering::Release))
+        })
+    }
+
+    fn step(
+        &self,
+        operation: &'static str,
+        object: &str,
+        act: impl FnOnce() -> Result<(), Errno>,
+    ) -> Result<()> {
+        #[cfg(test)]
+        if let Err(errno) = self.faults.step() {
+            return Err(OverlayError::io(operation, object, errno));
+        }
+        act().map_err(|errno| OverlayError::io(operation, object, errno))
+    }
+}
+
+/// Opens a folder of the store, which is never a symbolic link.
+pub(crate) fn open_dir(at: impl AsFd, name: &str) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    fs::openat(at, name, flags, Mode::empty())
+        .map_err(|errno| OverlayError::io("open the folder", name, errno))
+}

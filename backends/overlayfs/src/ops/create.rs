@@ -1,0 +1,46 @@
+//! New active volumes: empty, or above a frozen one.
+
+use workdisk::model::VolumeId;
+use workdisk::volume::VolumeKind;
+
+use crate::error::Result;
+use crate::layer::LayerId;
+use crate::store::{Store, exists};
+
+impl Store {
+    pub(crate) fn create(&self, volume: VolumeId) -> Result<()> {
+        self.volumes.with(&[volume], || {
+            self.must_be_free(volume)?;
+            self.new_active(volume, None)
+        })
+    }
+
+    pub(crate) fn fork(&self, parent: VolumeId, volume: VolumeId) -> Result<()> {
+        self.volumes.with(&[parent, volume], || {
+            self.must_be(parent, VolumeKind::Frozen)?;
+            self.must_be_free(volume)?;
+            let top = self.top(parent, VolumeKind::Frozen)?;
+            self.chain(top)?;
+            self.new_active(volume, Some(top))
+        })
+    }
+
+    /// The volume exists from the moment when its name refers to the layer, which is complete and durable by then.
+    fn new_active(&self, volume: VolumeId, parent: Option<LayerId>) -> Result<()> {
+        let name = volume.to_string();
+        let layer = self.stage_upper(parent.as_ref(), parent.as_ref())?;
+        let done = layer.give_to(&self.active, &name);
+        if done.is_err() {
+            self.undo_name(VolumeKind::Active, &name);
+        }
+        done
+    }
+
+    /// Takes back the name of a volume whose making failed. If that fails too the volume is there, and complete.
+    pub(crate) fn undo_name(&self, kind: VolumeKind, name: &str) {
+        let folder = self.folder(kind);
+        if !matches!(exists(folder, name), Ok(false)) {
+            self.throw_away_or_leave(folder, name);
+        }
+    }
+}

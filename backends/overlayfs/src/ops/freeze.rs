@@ -1,0 +1,103 @@
+//! Freezing: the upper layer becomes a frozen one, and a new upper layer starts above it.
+
+use workdisk::model::VolumeId;
+use workdisk::volume::VolumeKind;
+
+use crate::error::{OverlayError, Result};
+use crate::layer::LayerId;
+use crate::overlay::options::MAX_LOWERS;
+use crate::store::{Store, exists, is_empty};
+use crate::tree::attributes::same_attributes;
+
+impl Store {
+    pub(crate) fn freeze(&self, volume: VolumeId, frozen: VolumeId) -> Result<()> {
+        self.volumes.with(&[volume, frozen], || {
+            self.must_be(volume, VolumeKind::Active)?;
+            self.must_be_free(frozen)?;
+            let upper = self.settled(volume)?;
+            let chain = self.chain(upper)?;
+            self.must_be_unused(volume, &upper)?;
+            self.disk.sync_all(&self.root_fd)?;
+            if let Some(parent) = chain.get(1)
+                && self.is_unchanged(&upper, parent)?
+            {
+                return self.name_frozen(parent, frozen);
+            }
+            self.freeze_upper(volume, frozen, &chain)
+        })
+    }
+
+    /// The volume's upper layer, which nothing but the volume refers to.
+    ///
+    /// A crash between the two steps of a freeze leaves a volume whose upper layer is frozen already. It gets its new one
+    /// here, before anything can write to the old one.
+    pub(crate) fn settled(&self, volume: VolumeId) -> Result<LayerId> {
+        let upper = self.top(volume, VolumeKind::Active)?;
+        if self.references_to(&self.layers, &upper)? == 1 {
+            return Ok(upper);
+        }
+        tracing::info!(%volume, %upper, "finishing a freeze that was interrupted");
+        let layer = self.stage_upper(Some(&upper), Some(&upper))?;
+        let fresh = layer.id;
+        layer.give_to(&self.active, &volume.to_string())?;
+        self.drop_work(&upper);
+        Ok(fresh)
+    }
+
+    /// Whether an upper layer adds nothing to the layer below, so that the two show the same files.
+    fn is_unchanged(&self, upper: &LayerId, parent: &LayerId) -> Result<bool> {
+        let files = self.files(upper)?;
+        if !is_empty(&files)? {
+            return Ok(false);
+        }
+        same_attributes(&files, self.files(parent)?)
+            .map_err(|errno| OverlayError::io("compare the root of", upper.to_string(), errno))
+    }
+
+    fn name_frozen(&self, layer: &LayerId, frozen: VolumeId) -> Result<()> {
+        let name = frozen.to_string();
+        let done = self
+            .refer(&self.layers, layer, &self.frozen, &name)
+            .and_then(|()| self.disk.sync(&self.frozen, "frozen"));
+        if done.is_err() {
+            self.undo_name(VolumeKind::Frozen, &name);
+        }
+        done
+    }
+
+    /// Everything that can fail for want of space is done before the frozen volume gets its name; after that there are
+    /// only moves.
+    fn freeze_upper(&self, volume: VolumeId, frozen: VolumeId, chain: &[LayerId]) -> Result<()> {
+        let upper = chain[0];
+        let base = self.base_for(chain)?;
+        let next = self.stage_upper(Some(&base), Some(&upper))?;
+        self.name_frozen(&upper, frozen)?;
+        if let Err(error) = next.give_to(&self.active, &volume.to_string()) {
+            self.undo_name(VolumeKind::Frozen, &frozen.to_string());
+            return Err(error);
+        }
+        self.drop_work(&upper);
+        Ok(())
+    }
+
+    /// The layer on which the next upper one is built.
+    fn base_for(&self, chain: &[LayerId]) -> Result<LayerId> {
+        if chain.len() >= MAX_LOWERS {
+            return Err(OverlayError::Unusable(format!(
+                "the volume has {} layers, and the kernel stacks no more than {MAX_LOWERS}",
+                chain.len()
+            )));
+        }
+        Ok(chain[0])
+    }
+
+    /// The work folder of a layer that is no upper one any more holds nothing of worth.
+    fn drop_work(&self, layer: &LayerId) {
+        let work = layer.work();
+        if matches!(exists(&self.layers, &work), Ok(true))
+            && let Err(error) = self.throw_away(&self.layers, &work)
+        {
+            tracing::debug!(%layer, %error, "the work folder stays as long as the layer");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What the trait's methods do, one verb a file. All of it blocks.
+
+mod check;
+mod create;
+mod find;
+mod freeze;
+mod hold;
+mod list;
+mod mount;
+mod remove;
+mod usage;

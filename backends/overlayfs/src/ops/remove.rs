@@ -1,0 +1,46 @@
+//! Removing volumes.
+
+use rustix::fs::{AtFlags, CWD, unlinkat};
+use workdisk::model::VolumeId;
+use workdisk::volume::VolumeKind;
+
+use crate::error::{OverlayError, Result};
+use crate::references::read_reference;
+use crate::store::{Store, exists};
+
+impl Store {
+    /// The volume is gone once its name is in the trash, durably. Its layers follow when the trash is emptied.
+    pub(crate) fn remove(&self, volume: VolumeId) -> Result<()> {
+        self.volumes.with(&[volume], || {
+            let Some(kind) = self.kind(volume)? else {
+                return Ok(());
+            };
+            let name = volume.to_string();
+            if kind == VolumeKind::Active {
+                self.must_be_removable(volume, &name)?;
+            }
+            let folder = self.folder(kind);
+            self.throw_away(folder, &name)?;
+            self.disk.sync(&self.trash, "trash")?;
+            self.disk.sync(folder, "the volumes")?;
+            if kind == VolumeKind::Active {
+                // Nothing is mounted there, and nothing uses it; a folder that stays does no harm.
+                if let Err(errno) = unlinkat(CWD, self.mount_path(volume), AtFlags::REMOVEDIR) {
+                    tracing::trace!(%volume, %errno, "the volume had no folder to mount at");
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// A damaged volume can be removed too: one whose layer is missing cannot be in use.
+    fn must_be_removable(&self, volume: VolumeId, name: &str) -> Result<()> {
+        match read_reference(&self.active, name) {
+            Ok(Some(upper)) if exists(&self.layers, &upper.files())? => {
+                self.must_be_unused(volume, &upper)
+            }
+            Ok(_) | Err(OverlayError::Corrupt { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The folders of a store, open.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, statat};
+use rustix::io::Errno;
+use workdisk::model::VolumeId;
+
+use crate::disk::{Disk, open_dir};
+use crate::error::{OverlayError, Result};
+use crate::format::Format;
+use crate::layer::LayerId;
+use crate::locks::{VolumeLocks, lock};
+use crate::options::OverlayOptions;
+use crate::overlay::{Attachment, propagation};
+
+const FOLDERS: [&str; 7] = [
+    "layers", "active", "frozen", "staging", "trash", "mounts", "empty",
+];
+
+/// The folders of a store and what puts its calls in order.
+///
+/// Every change goes through [`Disk`]. It does not hold the lock of the store, so that the sweep of the trash, which
+/// outlives a call, does not keep a closed store in use.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) root: PathBuf,
+    pub(crate) root_fd: OwnedFd,
+    pub(crate) layers: OwnedFd,
+    pub(crate) active: OwnedFd,
+    pub(crate) frozen: OwnedFd,
+    pub(crate) staging: OwnedFd,
+    pub(crate) trash: OwnedFd,
+    pub(crate) disk: Disk,
+    pub(crate) options: OverlayOptions,
+    pub(crate) volumes: VolumeLocks,
+    pub(crate) format: Mutex<Format>,
+    /// Held while the trash is emptied, which is also the only time when a layer's last reference is judged. Whoever adds
+    /// a reference reads it from one that stays meanwhile, so that it was not the last.
+    pub(crate) sweep: Mutex<()>,
+    pub(crate) closing: AtomicBool,
+}
+
+/// A store and the right to change it: the lock goes with the last user.
+#[derive(Debug)]
+pub(crate) struct OpenStore {
+    pub(crate) store: std::sync::Arc<Store>,
+    _lock: OwnedFd,
+}
+
+impl OpenStore {
+    pub(crate) fn open(options: OverlayOptions) -> Result<Self> {
+        let failed = |operation: &'static str| {
+            move |errno| OverlayError::io(operation, "the root folder", errno)
+        };
+        let given = options.root.clone();
+        std::fs::create_dir_all(&given)
+            .and_then(|()| {
+                use std::os::unix::fs::PermissionsExt;
+                std::fs::set_permissions(&given, std::fs::Permissions::from_mode(0o700))
+            })
+            .map_err(|error| failed("make")(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+        let root = given
+            .canonicalize()
+            .map_err(|error| failed("find")(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+        let root_fd = openat(
+            rustix::fs::CWD,
+            &root,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .map_err(failed("open"))?;
+        let lock = take_lock(&root_fd, &root)?;
+        let disk = Disk::default();
+        for name in FOLDERS {
+            match disk.mkdir(&root_fd, name, Mode::RWXU) {
+                Err(error) if error.errno() != Some(Errno::EXIST) => return Err(error),
+                _ => {}
+            }
+        }
+        disk.sync(&root_fd, "the root folder")?;
+        let layers = open_dir(&root_fd, "layers")?;
+        let new = is_empty(&layers)?;
+        let format = Format::open(&disk, &root_fd, new)?;
+        if !options.shared_propagation {
+            propagation::isolate(&root.join("mounts"))
+                .map_err(|errno| OverlayError::io("isolate", "mounts", errno))?;
+        }
+        let store = Store {
+            layers,
+            active: open_dir(&root_fd, "active")?,
+            frozen: open_dir(&root_fd, "frozen")?,
+            staging: open_dir(&root_fd, "staging")?,
+            trash: open_dir(&root_fd, "trash")?,
+            root,
+            root_fd,
+            disk,
+            options,
+            volumes: VolumeLocks::default(),
+            format: Mutex::new(format),
+            sweep: Mutex::new(()),
+            closing: AtomicBool::new(false),
+        };
+        store.clear_staging()?;
+        Ok(Self {
+            store: std::sync::Arc::new(store),
+            _lock: lock,
+        })
+    }
+}
+
+impl Drop for OpenStore {
+    /// Stops the sweep, which goes on at the next opening, before the lock is given up.
+    fn drop(&mut self) {
+        self.store.closing.store(true, Ordering::Release);
+        drop(lock(&self.store.sweep));
+        if !self.store.options.shared_propagation {
+            propagation::release(&self.store.root.join("mounts"));
+        }
+    }
+}
+
+impl Store {
+    pub(crate) fn layer_path(&self, part: &str) -> PathBuf {
+        self.root.join("layers").join(part)
+    }
+
+    pub(crate) fn mount_path(&self, volume: VolumeId) -> PathBuf {
+        self.root.join("mounts").join(volume.to_string())
+    }
+
+    pub(crate) fn attachment(&self) -> Attachment {
+        Attachment {
+            suid: self.options.allow_suid,
+            devices: self.options.allow_devices,
+            private: !self.options.shared_propagation,
+        }
+    }
+
+    /// The folder of a layer's files, which must be there.
+    pub(crate) fn files(&self, layer: &LayerId) -> Result<OwnedFd> {
+        open_dir(&self.layers, &layer.files()).map_err(|error| match error.errno() {
+            Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => OverlayError::corrupt(
+                format!("layers/{}", layer.files()),
+                "the folder is missing, and with it files of every volume above it",
+            ),
+            _ => error,
+        })
+    }
+}
+
+/// Whether there is something at a name, a symbolic link included.
+pub(crate) fn exists(at: impl AsFd, name: &str) -> Result<bool> {
+    match statat(at, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(_) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(OverlayError::io("look for", name, errno)),
+    }
+}
+
+/// The names in a folder of the store.
+pub(crate) fn names(folder: impl AsFd) -> Result<Vec<String>> {
+    let failed = |errno| OverlayError::io("read", "a folder of the store", errno);
+    let mut found = Vec::new();
+    for entry in rustix::fs::Dir::read_from(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy();
+        if name != "." && name != ".." {
+            found.push(name.into_owned());
+        }
+    }
+    Ok(found)
+}
+
+pub(crate) fn is_empty(folder: impl AsFd) -> Result<bool> {
+    Ok(names(folder)?.is_empty())
+}
+
+fn take_lock(root_fd: &OwnedFd, root: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = openat(root_fd, "lock", flags, Mode::from_raw_mode(0o600))
+        .map_err(|errno| OverlayError::io("open", "lock", errno))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(Errno::WOULDBLOCK) => Err(OverlayError::InUse(root.to_owned())),
+        Err(errno) => Err(OverlayError::io("lock", "lock", errno)),
+    }
+}

@@ -1,0 +1,250 @@
+//! Judging a change and applying it, by the one thread that writes.
+
+use sled::{Batch, Db};
+use workdisk::error::BackendError;
+use workdisk::metadata::{Change, Generation, Outcome, SnapshotChange, session_position};
+use workdisk::model::{NameKey, SnapshotRecord, WorkspaceId, WorkspaceRecord};
+
+use crate::encoding::{Format, decode, encode};
+use crate::{failed, keys};
+
+/// Counts an opening.
+pub(crate) fn begin(db: &Db) -> Result<Generation, BackendError> {
+    let mut format: Format = match db.get(keys::FORMAT).map_err(failed)? {
+        Some(bytes) => decode(keys::FORMAT, &bytes)?,
+        None => {
+            return Err(BackendError::corrupt(
+                "the format record",
+                "the format record is gone",
+            ));
+        }
+    };
+    format.generation += 1;
+    db.insert(keys::FORMAT, encode(&format)?).map_err(failed)?;
+    Ok(Generation::new(format.store, format.generation))
+}
+
+/// Applies a change in one batch, which sled writes whole or not at all.
+pub(crate) fn apply(db: &Db, change: Change) -> Result<Outcome, BackendError> {
+    let mut batch = Batch::default();
+    let outcome = match change {
+        Change::Insert { record } => insert(db, &mut batch, &record)?,
+        Change::Update {
+            expected,
+            record,
+            snapshots,
+        } => update(db, &mut batch, expected, &record, &snapshots)?,
+        Change::Remove {
+            account,
+            id,
+            expected,
+        } => {
+            let key = keys::record(&account, id);
+            match stored(db, &key)?.filter(|record| record.version == expected) {
+                None => Outcome::VersionConflict,
+                Some(record) => remove(db, &mut batch, &record)?,
+            }
+        }
+        _ => {
+            return Err(BackendError::unsupported(
+                "the store does not know this kind of change",
+            ));
+        }
+    };
+    if outcome == Outcome::Done {
+        db.apply_batch(batch).map_err(failed)?;
+    }
+    Ok(outcome)
+}
+
+fn stored(db: &Db, key: &[u8]) -> Result<Option<WorkspaceRecord>, BackendError> {
+    db.get(key)
+        .map_err(failed)?
+        .map(|bytes| decode(key, &bytes))
+        .transpose()
+}
+
+fn insert(db: &Db, batch: &mut Batch, record: &WorkspaceRecord) -> Result<Outcome, BackendError> {
+    if record.version != 1 {
+        return Err(BackendError::invalid_input("a new record has version 1"));
+    }
+    if stored(db, &keys::record(&record.account, record.id))?.is_some() {
+        return Ok(Outcome::VersionConflict);
+    }
+    if name_is_taken(db, record)? {
+        return Ok(Outcome::NameTaken);
+    }
+    put_record(batch, record)?;
+    Ok(Outcome::Done)
+}
+
+fn update(
+    db: &Db,
+    batch: &mut Batch,
+    expected: u64,
+    record: &WorkspaceRecord,
+    snapshots: &[SnapshotChange],
+) -> Result<Outcome, BackendError> {
+    if record.version != expected.wrapping_add(1) {
+        return Err(BackendError::invalid_input(
+            "the record's version does not follow",
+        ));
+    }
+    let key = keys::record(&record.account, record.id);
+    let Some(before) = stored(db, &key)?.filter(|before| before.version == expected) else {
+        return Ok(Outcome::VersionConflict);
+    };
+    if name_is_taken(db, record)? {
+        return Ok(Outcome::NameTaken);
+    }
+    take_indexes_away(batch, &before);
+    put_record(batch, record)?;
+    // What earlier changes of the same list put and removed, by name: the tree does not show it yet.
+    let mut put: Vec<&SnapshotRecord> = Vec::new();
+    let mut gone = Vec::new();
+    for change in snapshots {
+        match change {
+            SnapshotChange::Put(snapshot) => {
+                let holder = snapshot_of_name(db, record.id, snapshot.name.key())?;
+                let stored_elsewhere = holder
+                    .is_some_and(|holder| holder.id != snapshot.id && !gone.contains(&holder.id));
+                let put_elsewhere = put.iter().any(|other| {
+                    other.id != snapshot.id && other.name.key() == snapshot.name.key()
+                });
+                if stored_elsewhere || put_elsewhere {
+                    return Ok(Outcome::SnapshotNameTaken);
+                }
+                if let Some(before) = snapshot_of_id(db, record.id, snapshot.id)? {
+                    take_snapshot_away(batch, record.id, &before);
+                }
+                put_snapshot(batch, record.id, snapshot)?;
+                put.push(snapshot);
+            }
+            SnapshotChange::Remove(id) => {
+                if let Some(snapshot) = snapshot_of_id(db, record.id, *id)? {
+                    take_snapshot_away(batch, record.id, &snapshot);
+                }
+                for snapshot in put.iter().filter(|snapshot| snapshot.id == *id) {
+                    take_snapshot_away(batch, record.id, snapshot);
+                }
+                put.retain(|snapshot| snapshot.id != *id);
+                gone.push(*id);
+            }
+            _ => {
+                return Err(BackendError::unsupported(
+                    "the store does not know this kind of change",
+                ));
+            }
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn remove(db: &Db, batch: &mut Batch, record: &WorkspaceRecord) -> Result<Outcome, BackendError> {
+    take_indexes_away(batch, record);
+    batch.remove(keys::record(&record.account, record.id));
+    for entry in db.scan_prefix(keys::snapshots(record.id)) {
+        let (key, bytes) = entry.map_err(failed)?;
+        take_snapshot_away(batch, record.id, &decode(&key, &bytes)?);
+    }
+    Ok(Outcome::Done)
+}
+
+fn name_is_taken(db: &Db, record: &WorkspaceRecord) -> Result<bool, BackendError> {
+    let Some(name) = &record.name else {
+        return Ok(false);
+    };
+    for entry in db
+        .scan_prefix(keys::names(&record.account, name.key()))
+        .keys()
+    {
+        if keys::trailing_id(&entry.map_err(failed)?) != Some(record.id) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Puts a record with its places in the indexes.
+pub(crate) fn put_record(batch: &mut Batch, record: &WorkspaceRecord) -> Result<(), BackendError> {
+    let account = record.account.as_str().as_bytes();
+    batch.insert(keys::record(&record.account, record.id), encode(record)?);
+    if let Some(name) = &record.name {
+        batch.insert(keys::name(&record.account, name.key(), record.id), &[]);
+    }
+    if record.is_in_flight() {
+        batch.insert(keys::in_flight(record.id), account);
+    }
+    if let Some(position) = session_position(record) {
+        batch.insert(keys::session(position), account);
+    }
+    Ok(())
+}
+
+fn take_indexes_away(batch: &mut Batch, record: &WorkspaceRecord) {
+    if let Some(name) = &record.name {
+        batch.remove(keys::name(&record.account, name.key(), record.id));
+    }
+    batch.remove(keys::in_flight(record.id));
+    if let Some(position) = session_position(record) {
+        batch.remove(keys::session(position));
+    }
+}
+
+/// Puts a snapshot with its places in the indexes.
+pub(crate) fn put_snapshot(
+    batch: &mut Batch,
+    workspace: WorkspaceId,
+    snapshot: &SnapshotRecord,
+) -> Result<(), BackendError> {
+    let sequence = snapshot.sequence.to_be_bytes();
+    batch.insert(
+        keys::snapshot(workspace, snapshot.sequence),
+        encode(snapshot)?,
+    );
+    batch.insert(
+        keys::snapshot_name(workspace, snapshot.name.key()),
+        &sequence,
+    );
+    batch.insert(keys::snapshot_id(workspace, snapshot.id), &sequence);
+    Ok(())
+}
+
+fn take_snapshot_away(batch: &mut Batch, workspace: WorkspaceId, snapshot: &SnapshotRecord) {
+    batch.remove(keys::snapshot(workspace, snapshot.sequence));
+    batch.remove(keys::snapshot_name(workspace, snapshot.name.key()));
+    batch.remove(keys::snapshot_id(workspace, snapshot.id));
+}
+
+pub(crate) fn snapshot_of_name(
+    db: &Db,
+    workspace: WorkspaceId,
+    name: &NameKey,
+) -> Result<Option<SnapshotRecord>, BackendError> {
+    snapshot_behind(db, workspace, &keys::snapshot_name(workspace, name))
+}
+
+pub(crate) fn snapshot_of_id(
+    db: &Db,
+    workspace: WorkspaceId,
+    id: workdisk::model::SnapshotId,
+) -> Result<Option<SnapshotRecord>, BackendError> {
+    snapshot_behind(db, workspace, &keys::snapshot_id(workspace, id))
+}
+
+/// The snapshot to whose sequence number an index points.
+fn snapshot_behind(
+    db: &Db,
+    workspace: WorkspaceId,
+    index: &[u8],
+) -> Result<Option<SnapshotRecord>, BackendError> {
+    let Some(sequence) = db.get(index).map_err(failed)? else {
+        return Ok(None);
+    };
+    let key = [keys::snapshots(workspace), sequence.to_vec()].concat();
+    // A reader can come between the index and what it points to, when that is just being removed.
+    db.get(&key)
+        .map_err(failed)?
+        .map(|bytes| decode(&key, &bytes))
+        .transpose()
+}

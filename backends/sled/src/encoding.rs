@@ -1,0 +1,61 @@
+//! How values are written: a byte for the version, then JSON, so that a record written by one release can be read by the
+//! next, and by a person.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use workdisk::error::BackendError;
+use workdisk::model::StoreId;
+
+/// The version that is written. Every earlier one is read.
+const VERSION: u8 = 1;
+
+/// The largest value. sled puts pages of more than about 128 KiB into files of their own, which leak and are not synced;
+/// values of this size stay well below.
+pub(crate) const MAX_VALUE: usize = 16 * 1024;
+
+/// What a store says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Format {
+    /// The version of the layout of keys.
+    pub(crate) version: u32,
+    /// The version of Unicode by which the names' keys were computed.
+    pub(crate) unicode: String,
+    pub(crate) store: StoreId,
+    pub(crate) generation: u64,
+}
+
+pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, BackendError> {
+    let mut bytes = vec![VERSION];
+    serde_json::to_writer(&mut bytes, value).map_err(|error| {
+        BackendError::invalid_input("the record cannot be written").with_source(error)
+    })?;
+    if bytes.len() > MAX_VALUE {
+        let message = format!(
+            "a record of {} bytes is too large: {MAX_VALUE} at most",
+            bytes.len()
+        );
+        return Err(BackendError::invalid_input(message));
+    }
+    Ok(bytes)
+}
+
+pub(crate) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, BackendError> {
+    let object = || format!("the record of key {}", key.escape_ascii());
+    match bytes.split_first() {
+        Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|error| {
+            BackendError::corrupt(object(), format!("{} cannot be read", object()))
+                .with_source(error)
+        }),
+        Some((version, _)) => Err(BackendError::corrupt(
+            object(),
+            format!(
+                "{} is of version {version}, which this release does not know",
+                object()
+            ),
+        )),
+        None => Err(BackendError::corrupt(
+            object(),
+            format!("{} is empty", object()),
+        )),
+    }
+}

@@ -1,0 +1,132 @@
+//! Where each thing stands in the tree.
+//!
+//! A key begins with a byte for its kind. An account is preceded by its length, so that no account's keys are a prefix of
+//! another's; ids have 16 bytes; numbers are big-endian, so that the order of keys is that of numbers.
+
+use workdisk::metadata::SessionPosition;
+use workdisk::model::{AccountId, NameKey, SnapshotId, WorkspaceId};
+
+/// The format record.
+pub(crate) const FORMAT: &[u8] = b"0format";
+
+/// Every key of an account's records begins so.
+pub(crate) fn records(account: &AccountId) -> Vec<u8> {
+    of_account(b'r', account)
+}
+
+pub(crate) fn record(account: &AccountId, id: WorkspaceId) -> Vec<u8> {
+    [records(account), id.as_uuid().as_bytes().to_vec()].concat()
+}
+
+/// Every key of an account's workspaces of one name begins so.
+pub(crate) fn names(account: &AccountId, name: &NameKey) -> Vec<u8> {
+    let mut key = of_account(b'n', account);
+    key.extend(length(name.as_str()));
+    key.extend(name.as_str().as_bytes());
+    key
+}
+
+pub(crate) fn name(account: &AccountId, name: &NameKey, id: WorkspaceId) -> Vec<u8> {
+    [names(account, name), id.as_uuid().as_bytes().to_vec()].concat()
+}
+
+/// Every key of a workspace's snapshots begins so.
+pub(crate) fn snapshots(workspace: WorkspaceId) -> Vec<u8> {
+    of_workspace(b's', workspace)
+}
+
+pub(crate) fn snapshot(workspace: WorkspaceId, sequence: u64) -> Vec<u8> {
+    [snapshots(workspace), sequence.to_be_bytes().to_vec()].concat()
+}
+
+pub(crate) fn snapshot_name(workspace: WorkspaceId, name: &NameKey) -> Vec<u8> {
+    [
+        of_workspace(b'k', workspace),
+        name.as_str().as_bytes().to_vec(),
+    ]
+    .concat()
+}
+
+pub(crate) fn snapshot_id(workspace: WorkspaceId, id: SnapshotId) -> Vec<u8> {
+    [
+        of_workspace(b'i', workspace),
+        id.as_uuid().as_bytes().to_vec(),
+    ]
+    .concat()
+}
+
+/// The kind byte of what is in flight.
+pub(crate) const IN_FLIGHT: u8 = b'f';
+
+pub(crate) fn in_flight(id: WorkspaceId) -> Vec<u8> {
+    of_workspace(IN_FLIGHT, id)
+}
+
+/// The kind byte of sessions.
+pub(crate) const SESSIONS: u8 = b'l';
+
+pub(crate) fn session((expires_at, id): SessionPosition) -> Vec<u8> {
+    // Flipping the sign bit puts the times before the epoch in front.
+    let ordered = expires_at.unix_micros().cast_unsigned() ^ (1 << 63);
+    let mut key = vec![SESSIONS];
+    key.extend(ordered.to_be_bytes());
+    key.extend(id.as_uuid().as_bytes());
+    key
+}
+
+/// The id that a key ends with.
+pub(crate) fn trailing_id(key: &[u8]) -> Option<WorkspaceId> {
+    let (_, id) = key.split_at_checked(key.len().checked_sub(16)?)?;
+    Some(WorkspaceId::from_uuid(uuid::Uuid::from_slice(id).ok()?))
+}
+
+fn of_account(kind: u8, account: &AccountId) -> Vec<u8> {
+    let mut key = vec![kind];
+    key.extend(length(account.as_str()));
+    key.extend(account.as_str().as_bytes());
+    key
+}
+
+fn of_workspace(kind: u8, id: WorkspaceId) -> Vec<u8> {
+    let mut key = vec![kind];
+    key.extend(id.as_uuid().as_bytes());
+    key
+}
+
+fn length(text: &str) -> [u8; 4] {
+    u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use workdisk::model::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn no_accounts_keys_are_within_anothers() {
+        let (a, ab) = (
+            AccountId::parse("a").unwrap(),
+            AccountId::parse("ab").unwrap(),
+        );
+        assert!(!records(&ab).starts_with(&records(&a)));
+        assert!(!names(&ab, &NameKey::of("c")).starts_with(&names(&a, &NameKey::of("bc"))));
+    }
+
+    #[test]
+    fn order_of_session_keys_is_that_of_time() {
+        let id = WorkspaceId::new();
+        let times = [
+            Timestamp::MIN,
+            Timestamp::from_unix_micros(-1),
+            Timestamp::from_unix_micros(1),
+        ];
+        let keys: Vec<_> = times
+            .into_iter()
+            .chain([Timestamp::MAX])
+            .map(|t| session((t, id)))
+            .collect();
+        assert!(keys.is_sorted());
+        assert_eq!(trailing_id(&keys[0]), Some(id));
+    }
+}

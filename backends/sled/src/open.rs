@@ -1,0 +1,199 @@
+//! Opening a store: the lock, sled, and what the store says of itself.
+
+use std::fs::{DirBuilder, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use workdisk::error::{BackendError, BackendErrorKind};
+use workdisk::model::{StoreId, UNICODE_VERSION};
+
+use crate::encoding::{Format, decode, encode};
+use crate::lock::FolderLock;
+use crate::writer::{Counters, Sync, Writer, sync_to};
+use crate::{SledMetadata, corrupt, failed, keys};
+
+/// The version of the layout of keys that this release writes.
+const LAYOUT: u32 = 1;
+
+/// sled lets go of its own lock some milliseconds after it is dropped.
+const SLED_LOCK_WAIT: Duration = Duration::from_secs(2);
+
+pub(crate) fn open(folder: &Path, sync: Option<Sync>) -> Result<SledMetadata, BackendError> {
+    let io = |error| {
+        BackendError::io(
+            format!("cannot open the store in {}", folder.display()),
+            error,
+        )
+    };
+    let new = !folder.exists();
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(io)?;
+    let lock = FolderLock::take(folder)?;
+    let db = open_sled(folder)?;
+    let guarded = catch_unwind(AssertUnwindSafe(|| read_format(&db, folder)));
+    guarded.map_err(|_| corrupt(folder, "sled panicked on opening"))??;
+    let mut sync = sync.unwrap_or_else(|| sync_to(folder));
+    if new {
+        // A new store is there after a power cut only if the folders that name its files are on the disk.
+        sync(&db).map_err(io)?;
+        for folder in [Some(folder), folder.parent()].into_iter().flatten() {
+            let folder = if folder.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                folder
+            };
+            File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(io)?;
+        }
+    }
+    let counters = Arc::new(Counters::default());
+    let writer = Writer::start(db.clone(), sync, Arc::clone(&counters), folder.to_owned());
+    let writer = writer.map_err(io)?;
+    Ok(SledMetadata {
+        writer,
+        db,
+        counters,
+        folder: folder.to_owned(),
+        _lock: lock,
+    })
+}
+
+fn open_sled(folder: &Path) -> Result<sled::Db, BackendError> {
+    let begin = Instant::now();
+    loop {
+        let opened = catch_unwind(AssertUnwindSafe(|| sled::Config::new().path(folder).open()));
+        match opened {
+            Ok(Ok(db)) => return Ok(db),
+            Ok(Err(sled::Error::Io(error)))
+                if error.kind() == ErrorKind::WouldBlock && begin.elapsed() < SLED_LOCK_WAIT =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Ok(Err(sled::Error::Io(error))) if error.kind() != ErrorKind::InvalidData => {
+                let message = format!("cannot open the store in {}", folder.display());
+                return Err(BackendError::io(message, error));
+            }
+            Ok(Err(error)) => return Err(corrupt(folder, &error.to_string())),
+            Err(_) => return Err(corrupt(folder, "sled panicked on opening")),
+        }
+    }
+}
+
+/// Reads what the store says of itself, or writes it into a new one.
+fn read_format(db: &sled::Db, folder: &Path) -> Result<(), BackendError> {
+    let Some(bytes) = db.get(keys::FORMAT).map_err(failed)? else {
+        if !db.is_empty() {
+            return Err(corrupt(folder, "its format record is gone"));
+        }
+        let unicode = UNICODE_VERSION.to_owned();
+        let format = Format {
+            version: LAYOUT,
+            unicode,
+            store: StoreId::new(),
+            generation: 0,
+        };
+        db.insert(keys::FORMAT, encode(&format)?).map_err(failed)?;
+        return Ok(());
+    };
+    let format: Format = decode(keys::FORMAT, &bytes)?;
+    let mismatch = |what: String| {
+        let message = format!("the store in {} {what}", folder.display());
+        Err(BackendError::new(BackendErrorKind::Mismatch, message))
+    };
+    if format.version != LAYOUT {
+        return mismatch(format!(
+            "has layout {}; open it with the release that wrote it, export it, and import it here",
+            format.version
+        ));
+    }
+    if format.unicode != UNICODE_VERSION {
+        return mismatch(format!(
+            "has names by Unicode {}; export it and import it here",
+            format.unicode
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use workdisk::Metadata;
+    use workdisk::metadata::{Change, Outcome};
+    use workdisk::model::{
+        AccountId, SessionType, Timestamp, VolumeId, WorkspaceId, WorkspaceRecord,
+    };
+
+    use super::*;
+
+    fn insertion() -> Change {
+        let account = AccountId::parse("a").unwrap();
+        let (id, head) = (WorkspaceId::new(), VolumeId::new());
+        let now = Timestamp::from_unix_micros(0);
+        let record = WorkspaceRecord::new(id, account, SessionType::Browser, head, now);
+        Change::Insert { record }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn changes_that_wait_while_the_disk_syncs_share_the_next_sync() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((entered, syncing), (release, released)) = (channel(), channel());
+        let sync: Sync = Box::new(move |_| {
+            entered.send(()).map_err(std::io::Error::other)?;
+            released.recv().map_err(std::io::Error::other)
+        });
+        let store = Arc::new(open(folder.path(), Some(sync)).unwrap());
+        let commit = |store: &Arc<SledMetadata>| {
+            let store = Arc::clone(store);
+            // Polled once here, so that the change is in the writer's hands before the next line.
+            let mut future = Box::pin(async move { store.commit(insertion()).await });
+            let waker = std::task::Waker::noop();
+            let polled = future
+                .as_mut()
+                .poll(&mut std::task::Context::from_waker(waker));
+            assert!(polled.is_pending());
+            future
+        };
+        let first = commit(&store);
+        syncing.recv().unwrap();
+        let waiting: Vec<_> = (0..10).map(|_| commit(&store)).collect();
+        release.send(()).unwrap();
+        release.send(()).unwrap();
+        assert_eq!(first.await.unwrap(), Outcome::Done);
+        for change in waiting {
+            assert_eq!(change.await.unwrap(), Outcome::Done);
+        }
+        let statistics = store.statistics();
+        assert_eq!((statistics.commits, statistics.syncs), (11, 2));
+    }
+
+    #[tokio::test]
+    async fn store_that_could_not_sync_refuses_every_later_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut syncs = 0;
+        let sync: Sync = Box::new(move |_| {
+            syncs += 1;
+            if syncs == 2 {
+                Err(std::io::Error::other("the disk is gone"))
+            } else {
+                Ok(())
+            }
+        });
+        let store = open(folder.path(), Some(sync)).unwrap();
+        assert_eq!(store.commit(insertion()).await.unwrap(), Outcome::Done);
+        for _ in 0..2 {
+            let refused = store.commit(insertion()).await.unwrap_err();
+            assert_eq!(*refused.kind(), BackendErrorKind::Unavailable);
+        }
+        assert_eq!(store.statistics().syncs, 2);
+    }
+}

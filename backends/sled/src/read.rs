@@ -1,0 +1,164 @@
+//! Reading. An index that points to nothing is skipped: a reader can come between the steps of a removal.
+
+use std::ops::Bound;
+
+use sled::{Db, IVec};
+use workdisk::error::BackendError;
+use workdisk::metadata::SessionPosition;
+use workdisk::model::{
+    AccountId, NameKey, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId, WorkspaceRecord,
+};
+
+use crate::encoding::decode;
+use crate::{corrupt, failed, keys};
+
+type Found<T> = Result<T, BackendError>;
+
+pub(crate) fn workspace(
+    db: &Db,
+    account: &AccountId,
+    id: WorkspaceId,
+) -> Found<Option<WorkspaceRecord>> {
+    let key = keys::record(account, id);
+    db.get(&key)
+        .map_err(failed)?
+        .map(|bytes| decode(&key, &bytes))
+        .transpose()
+}
+
+pub(crate) fn workspaces_named(
+    db: &Db,
+    account: &AccountId,
+    name: &NameKey,
+) -> Found<Vec<WorkspaceRecord>> {
+    let mut found = Vec::new();
+    for key in db.scan_prefix(keys::names(account, name)).keys() {
+        let Some(id) = keys::trailing_id(&key.map_err(failed)?) else {
+            continue;
+        };
+        let record = workspace(db, account, id)?;
+        // The name may have changed since the index was read.
+        let named = |record: &WorkspaceRecord| {
+            record
+                .name
+                .as_ref()
+                .is_some_and(|current| current.key() == name)
+        };
+        found.extend(record.filter(named));
+    }
+    Ok(found)
+}
+
+pub(crate) fn list(
+    db: &Db,
+    account: &AccountId,
+    filter: &WorkspaceFilter,
+    after: Option<WorkspaceId>,
+    limit: usize,
+) -> Found<Vec<WorkspaceRecord>> {
+    let prefix = keys::records(account);
+    let after = after.map_or_else(|| prefix.clone(), |id| keys::record(account, id));
+    let mut found = Vec::new();
+    for entry in range(db, after, &prefix) {
+        if found.len() == limit {
+            break;
+        }
+        let (key, bytes) = entry?;
+        let record: WorkspaceRecord = decode(&key, &bytes)?;
+        if filter.matches(&record) {
+            found.push(record);
+        }
+    }
+    Ok(found)
+}
+
+pub(crate) fn snapshots(
+    db: &Db,
+    workspace: WorkspaceId,
+    after: Option<u64>,
+    limit: usize,
+) -> Found<Vec<SnapshotRecord>> {
+    let prefix = keys::snapshots(workspace);
+    let after = after.map_or_else(|| prefix.clone(), |after| keys::snapshot(workspace, after));
+    let decoded = range(db, after, &prefix).take(limit).map(|entry| {
+        let (key, bytes) = entry?;
+        decode(&key, &bytes)
+    });
+    decoded.collect()
+}
+
+pub(crate) fn in_flight(
+    db: &Db,
+    after: Option<WorkspaceId>,
+    limit: usize,
+) -> Found<Vec<WorkspaceRecord>> {
+    let prefix = [keys::IN_FLIGHT];
+    let after = after.map_or_else(|| prefix.to_vec(), keys::in_flight);
+    through_index(
+        db,
+        after,
+        &prefix,
+        limit,
+        |_| true,
+        WorkspaceRecord::is_in_flight,
+    )
+}
+
+pub(crate) fn sessions(
+    db: &Db,
+    until: Option<Timestamp>,
+    after: Option<SessionPosition>,
+    limit: usize,
+) -> Found<Vec<WorkspaceRecord>> {
+    let prefix = [keys::SESSIONS];
+    let after = after.map_or_else(|| prefix.to_vec(), keys::session);
+    let last = WorkspaceId::from_uuid(uuid::Uuid::max());
+    let end = until.map(|until| keys::session((until, last)));
+    let wanted = |key: &[u8]| end.as_deref().is_none_or(|end| key <= end);
+    through_index(db, after, &prefix, limit, wanted, |record| {
+        record.session.is_some()
+    })
+}
+
+/// The records to which an index across accounts points.
+fn through_index(
+    db: &Db,
+    after: Vec<u8>,
+    prefix: &[u8],
+    limit: usize,
+    wanted: impl Fn(&[u8]) -> bool,
+    still: impl Fn(&WorkspaceRecord) -> bool,
+) -> Found<Vec<WorkspaceRecord>> {
+    let mut found = Vec::new();
+    for entry in range(db, after, prefix) {
+        let (key, account) = entry?;
+        if found.len() == limit || !wanted(&key) {
+            break;
+        }
+        let account = String::from_utf8(account.to_vec()).ok();
+        let account = account.and_then(|account| AccountId::parse(account).ok());
+        let (Some(account), Some(id)) = (account, keys::trailing_id(&key)) else {
+            return Err(corrupt(
+                std::path::Path::new("."),
+                "an index names no account",
+            ));
+        };
+        found.extend(workspace(db, &account, id)?.filter(&still));
+    }
+    Ok(found)
+}
+
+/// The entries after a key that begin with a prefix.
+fn range<'a>(
+    db: &Db,
+    after: Vec<u8>,
+    prefix: &'a [u8],
+) -> impl Iterator<Item = Found<(IVec, IVec)>> + use<'a> {
+    db.range::<Vec<u8>, _>((Bound::Excluded(after), Bound::Unbounded))
+        .map(|entry| entry.map_err(failed))
+        .take_while(move |entry| {
+            entry
+                .as_ref()
+                .map_or(true, |(key, _)| key.starts_with(prefix))
+        })
+}

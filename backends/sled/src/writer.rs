@@ -1,0 +1,192 @@
+//! The one thread that writes: it takes all changes that wait, applies them, and makes them durable together.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+use workdisk::error::BackendError;
+use workdisk::metadata::{Change, Generation, Outcome};
+
+use crate::apply::{apply, begin};
+use crate::corrupt;
+
+type Answer<T> = oneshot::Sender<Result<T, BackendError>>;
+
+/// What is asked of the writer.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Begin(Answer<Generation>),
+    Commit(Box<Change>, Answer<Outcome>),
+}
+
+/// How much the writer has done.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) commits: AtomicU64,
+    pub(crate) syncs: AtomicU64,
+}
+
+/// How a group is made durable.
+pub(crate) type Sync = Box<dyn FnMut(&sled::Db) -> std::io::Result<()> + Send>;
+
+/// The writer's end that others hold. Its thread ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    requests: Option<Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(crate) fn start(
+        db: sled::Db,
+        sync: Sync,
+        counters: Arc<Counters>,
+        folder: PathBuf,
+    ) -> std::io::Result<Self> {
+        let (requests, waiting) = channel();
+        let mut state = State {
+            db,
+            sync,
+            counters,
+            folder,
+            poisoned: false,
+        };
+        let thread = std::thread::Builder::new()
+            .name("workdisk-sled".to_owned())
+            .spawn(move || state.serve(&waiting))?;
+        Ok(Self {
+            requests: Some(requests),
+            thread: Some(thread),
+        })
+    }
+
+    pub(crate) fn send(&self, request: Request) -> Result<(), BackendError> {
+        let gone = || BackendError::unavailable("the store's writer has ended; reopen the store");
+        let requests = self.requests.as_ref().ok_or_else(gone)?;
+        requests.send(request).map_err(|_| gone())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(thread) = self.thread.take() {
+            // It panics only where it is not expected to, and has then said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct State {
+    db: sled::Db,
+    sync: Sync,
+    counters: Arc<Counters>,
+    folder: PathBuf,
+    /// After a failed sync nobody knows what is on the disk, and the kernel forgets the failure: nothing is written any
+    /// more until the store is opened again.
+    poisoned: bool,
+}
+
+impl State {
+    fn serve(&mut self, waiting: &Receiver<Request>) {
+        while let Ok(first) = waiting.recv() {
+            let group: Vec<Request> = std::iter::once(first).chain(waiting.try_iter()).collect();
+            self.serve_group(group);
+        }
+    }
+
+    /// Applies a group, makes it durable, and only then answers. A refusal waits too: what it was refused for may be in
+    /// the same group.
+    fn serve_group(&mut self, group: Vec<Request>) {
+        let mut answers: Vec<Box<dyn FnOnce(Option<String>)>> = Vec::new();
+        let mut written = false;
+        for request in group {
+            match request {
+                Request::Begin(answer) => {
+                    let result = self.guarded(begin);
+                    written |= result.is_ok();
+                    answers.push(Box::new(move |failed| reply(answer, result, failed)));
+                }
+                Request::Commit(change, answer) => {
+                    let result = self.guarded(|db| apply(db, *change));
+                    if matches!(result, Ok(Outcome::Done)) {
+                        written = true;
+                        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+                    }
+                    answers.push(Box::new(move |failed| reply(answer, result, failed)));
+                }
+            }
+        }
+        let failed = if written { self.make_durable() } else { None };
+        for answer in answers {
+            answer(failed.clone());
+        }
+    }
+
+    fn guarded<T>(
+        &mut self,
+        write: impl FnOnce(&sled::Db) -> Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
+        if self.poisoned {
+            return Err(BackendError::unavailable(format!(
+                "the store in {} failed to write; reopen it",
+                self.folder.display()
+            )));
+        }
+        let db = &self.db;
+        catch_unwind(AssertUnwindSafe(|| write(db))).unwrap_or_else(|_| {
+            self.poisoned = true;
+            Err(corrupt(&self.folder, "sled panicked on a write"))
+        })
+    }
+
+    fn make_durable(&mut self) -> Option<String> {
+        self.counters.syncs.fetch_add(1, Ordering::Relaxed);
+        let synced = catch_unwind(AssertUnwindSafe(|| (self.sync)(&self.db)));
+        let error = match synced {
+            Ok(Ok(())) => return None,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "sled panicked".to_owned(),
+        };
+        self.poisoned = true;
+        tracing::error!(
+            error,
+            "the store could not be made durable; it refuses writes until reopened"
+        );
+        Some(error)
+    }
+}
+
+fn reply<T>(answer: Answer<T>, result: Result<T, BackendError>, failed: Option<String>) {
+    let result = match failed {
+        Some(error) => Err(BackendError::unavailable(format!(
+            "the change could not be made durable, and may have happened: {error}; reopen the store"
+        ))),
+        None => result,
+    };
+    // A caller that has gone does not want the answer.
+    let _ = answer.send(result);
+}
+
+/// Makes all that was written durable: `sled::Db::flush` hands the log to the kernel without an fsync, so the log's file
+/// is synced after it, and so is each file that holds a large page.
+pub(crate) fn sync_to(folder: &Path) -> Sync {
+    let (log, blobs) = (folder.join("db"), folder.join("blobs"));
+    Box::new(move |db| {
+        db.flush().map_err(std::io::Error::other)?;
+        let mut large = false;
+        for blob in std::fs::read_dir(&blobs).into_iter().flatten() {
+            File::open(blob?.path())?.sync_all()?;
+            large = true;
+        }
+        if large {
+            File::open(&blobs)?.sync_all()?;
+        }
+        File::open(&log)?.sync_data()
+    })
+}

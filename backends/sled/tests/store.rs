@@ -1,0 +1,284 @@
+//! What a store keeps, refuses and survives.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use workdisk::error::{BackendErrorKind, ErrorCode, Failure};
+use workdisk::metadata::{Change, Metadata, Outcome, SnapshotChange};
+use workdisk::model::{
+    AccountId, SessionType, SnapshotId, SnapshotName, SnapshotRecord, Timestamp, VolumeId,
+    WorkspaceFilter, WorkspaceId, WorkspaceName, WorkspaceRecord,
+};
+use workdisk_sled::SledMetadata;
+
+fn account() -> AccountId {
+    AccountId::parse("acme").unwrap()
+}
+
+fn record(name: &str) -> WorkspaceRecord {
+    let now = Timestamp::from_unix_micros(1_000_000);
+    let mut record = WorkspaceRecord::new(
+        WorkspaceId::new(),
+        account(),
+        SessionType::Sandbox,
+        VolumeId::new(),
+        now,
+    );
+    record.name = Some(WorkspaceName::parse(name).unwrap());
+    record
+}
+
+fn snapshot(sequence: u64) -> SnapshotRecord {
+    let name = SnapshotName::parse(&format!("snapshot {sequence}")).unwrap();
+    let now = Timestamp::from_unix_micros(1_000_000);
+    SnapshotRecord::new(SnapshotId::new(), sequence, name, VolumeId::new(), now)
+}
+
+async fn insert(store: &SledMetadata, record: &WorkspaceRecord) {
+    let outcome = store
+        .commit(Change::Insert {
+            record: record.clone(),
+        })
+        .await
+        .unwrap();
+    assert_eq!(outcome, Outcome::Done);
+}
+
+async fn update(
+    store: &SledMetadata,
+    record: &mut WorkspaceRecord,
+    snapshots: Vec<SnapshotChange>,
+) -> Outcome {
+    let expected = record.version;
+    record.version += 1;
+    store
+        .commit(Change::Update {
+            expected,
+            record: record.clone(),
+            snapshots,
+        })
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn reopened_store_has_every_record_and_a_later_generation() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledMetadata::open(folder.path().join("s")).await.unwrap();
+    let first = store.begin().await.unwrap();
+    let mut kept = record("kept");
+    insert(&store, &kept).await;
+    let taken = snapshot(1);
+    assert_eq!(
+        update(&store, &mut kept, vec![SnapshotChange::Put(taken.clone())]).await,
+        Outcome::Done
+    );
+    drop(store);
+    let store = SledMetadata::open(folder.path().join("s")).await.unwrap();
+    let second = store.begin().await.unwrap();
+    assert_eq!(
+        (second.store, second.number),
+        (first.store, first.number + 1)
+    );
+    assert_eq!(
+        store.workspace(&account(), kept.id).await.unwrap(),
+        Some(kept.clone())
+    );
+    assert_eq!(store.snapshots(kept.id, None, 10).await.unwrap(), [taken]);
+    let named = store
+        .workspaces_named(&account(), kept.name.as_ref().unwrap().key())
+        .await;
+    assert_eq!(named.unwrap(), [kept]);
+}
+
+#[tokio::test]
+async fn second_opener_is_told_who_has_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledMetadata::open(folder.path()).await.unwrap();
+    let refused = SledMetadata::open(folder.path()).await.unwrap_err();
+    assert_eq!(*refused.kind(), BackendErrorKind::InUse);
+    let pid = std::process::id().to_string();
+    assert!(refused.to_string().contains(&pid), "{refused}");
+    drop(store);
+    for _ in 0..5 {
+        drop(SledMetadata::open(folder.path()).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn record_that_is_too_large_is_refused_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledMetadata::open(folder.path()).await.unwrap();
+    let mut large = record("large");
+    let text = "x".repeat(20_000);
+    large.failure = Some(Failure::new(
+        ErrorCode::StorageCorrupt,
+        text,
+        large.created_at,
+    ));
+    let refused = store
+        .commit(Change::Insert {
+            record: large.clone(),
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(*refused.kind(), BackendErrorKind::InvalidInput);
+    assert_eq!(store.workspace(&account(), large.id).await.unwrap(), None);
+    let key = large.name.as_ref().unwrap().key();
+    assert!(
+        store
+            .workspaces_named(&account(), key)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn many_overwrites_and_snapshots_leave_no_page_in_a_file_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledMetadata::open(folder.path()).await.unwrap();
+    let mut busy = record("busy");
+    insert(&store, &busy).await;
+    for sequence in 1..=1_000 {
+        let put = vec![SnapshotChange::Put(snapshot(sequence))];
+        assert_eq!(update(&store, &mut busy, put).await, Outcome::Done);
+    }
+    assert_eq!(
+        store
+            .snapshots(busy.id, Some(990), 100)
+            .await
+            .unwrap()
+            .len(),
+        10
+    );
+    let large = fs::read_dir(folder.path().join("blobs")).map_or(0, Iterator::count);
+    assert_eq!(large, 0);
+}
+
+#[tokio::test]
+async fn export_read_into_a_new_store_gives_the_same_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = SledMetadata::open(folder.path().join("old")).await.unwrap();
+    let generation = old.begin().await.unwrap();
+    let mut one = record("one");
+    insert(&old, &one).await;
+    insert(&old, &record("two")).await;
+    let put = vec![
+        SnapshotChange::Put(snapshot(1)),
+        SnapshotChange::Put(snapshot(2)),
+    ];
+    assert_eq!(update(&old, &mut one, put).await, Outcome::Done);
+    let file = folder.path().join("export");
+    old.export(fs::File::create(&file).unwrap()).await.unwrap();
+
+    let lines = std::io::BufReader::new(fs::File::open(&file).unwrap());
+    let new = SledMetadata::open(folder.path().join("new")).await.unwrap();
+    let new = new.import(lines).await.unwrap();
+    let all = WorkspaceFilter::default();
+    assert_eq!(
+        new.list(&account(), &all, None, 9).await.unwrap(),
+        old.list(&account(), &all, None, 9).await.unwrap()
+    );
+    assert_eq!(
+        new.snapshots(one.id, None, 9).await.unwrap(),
+        old.snapshots(one.id, None, 9).await.unwrap()
+    );
+    assert_eq!(new.begin().await.unwrap().store, generation.store);
+
+    let again = std::io::BufReader::new(fs::File::open(&file).unwrap());
+    let refused = new.import(again).await.unwrap_err();
+    assert_eq!(*refused.kind(), BackendErrorKind::InvalidInput);
+}
+
+/// A damaged store is an error or gives what was put into it, and never a panic of the caller's thread.
+#[tokio::test]
+async fn damaged_store_is_an_error_or_gives_what_was_put_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = folder.path().join("good");
+    let store = SledMetadata::open(&good).await.unwrap();
+    let mut records = Vec::new();
+    for number in 0..50 {
+        records.push(record(&format!("w{number}")));
+        insert(&store, records.last().unwrap()).await;
+    }
+    drop(store);
+    let mut errors = 0;
+    for seed in 0..40_u64 {
+        let bad = folder.path().join(format!("bad {seed}"));
+        copy(&good, &bad);
+        damage(&bad, seed);
+        let Ok(store) = SledMetadata::open(&bad).await else {
+            errors += 1;
+            continue;
+        };
+        for record in &records {
+            match store.workspace(&account(), record.id).await {
+                Ok(found) => assert!(found.is_none_or(|found| found == *record), "seed {seed}"),
+                Err(_) => errors += 1,
+            }
+        }
+    }
+    assert!(errors > 0, "the damage was never met");
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+/// Flips, cuts or clears a stretch of one of the store's files.
+fn damage(folder: &Path, seed: u64) {
+    let name = if seed % 4 == 3 { "conf" } else { "db" };
+    let path = folder.join(name);
+    let mut bytes = fs::read(&path).unwrap();
+    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0) + 1;
+    let at = usize::try_from(seed * 7_919).unwrap() % used;
+    match seed % 3 {
+        0 => bytes.truncate(at),
+        1 => bytes
+            .iter_mut()
+            .skip(at)
+            .take(64)
+            .for_each(|byte| *byte ^= 0xff),
+        _ => bytes
+            .iter_mut()
+            .skip(at)
+            .take(512)
+            .for_each(|byte| *byte = 0),
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn store_of_another_process_is_in_use_until_that_dies() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(SledMetadata::open(folder.path()).await.unwrap());
+    let lock = folder.path().join("lock");
+    let mut other = std::process::Command::new("flock")
+        .arg(&lock)
+        .args(["sh", "-c", "echo $$ > \"$0\"; exec sleep 60"])
+        .arg(folder.path().join("ready"))
+        .spawn()
+        .unwrap();
+    while !folder.path().join("ready").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let refused = SledMetadata::open(folder.path()).await.unwrap_err();
+    let sleeper = fs::read_to_string(folder.path().join("ready")).unwrap();
+    std::process::Command::new("kill")
+        .args(["-9", sleeper.trim()])
+        .status()
+        .unwrap();
+    other.wait().unwrap();
+    assert_eq!(*refused.kind(), BackendErrorKind::InUse);
+    SledMetadata::open(folder.path()).await.unwrap();
+}

@@ -1,0 +1,215 @@
+//! The manager: every rule, over two backends that hold none.
+//!
+//! One verb a file. [`WorkspaceManager`] opens the stores and recovers; [`Account`] is the handle through which an account's
+//! calls are made; [`Session`] keeps a running session.
+
+mod account;
+mod clone;
+mod core;
+mod create;
+mod delete;
+mod edit;
+mod guard;
+mod operation;
+mod options;
+mod query;
+mod recover;
+mod restore;
+mod running;
+mod session;
+mod snapshot;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use account::Account;
+pub use guard::{EndSessionError, Session};
+pub use options::{
+    BulkDeleted, CloneWorkspace, CreateWorkspace, Force, LeaseTerm, ListWorkspaces, MountMode,
+    RestoreSnapshot, SessionInfo, StartSession, WorkspacePage,
+};
+pub use recover::RecoveryReport;
+
+use self::core::{Core, Patience};
+use crate::error::{BackendError, Error};
+use crate::metadata::Metadata;
+use crate::model::AccountId;
+use crate::session::{Host, ProcessSessionHost, SessionHost, SystemHost};
+use crate::volume::{Volume, VolumeInfo};
+
+/// Workspaces over a metadata store and a volume store.
+///
+/// Cheap to clone. Its methods must be called within a tokio runtime with time enabled.
+///
+/// # What survives
+/// When a call returns, what it did survives `kill -9`; with durable backends it survives power loss too. A crash at any
+/// instant leaves each call done or not done, after [`recover`](Self::recover), which opening runs.
+#[derive(Clone, Debug)]
+pub struct WorkspaceManager {
+    core: Arc<Core>,
+    info: VolumeInfo,
+    recovered: Arc<RecoveryReport>,
+}
+
+impl WorkspaceManager {
+    /// Opens the stores with the defaults of [`builder`](Self::builder).
+    ///
+    /// # Errors
+    /// As [`WorkspaceManagerBuilder::open`].
+    pub async fn open(metadata: Arc<dyn Metadata>, volume: Arc<dyn Volume>) -> Result<Self, Error> {
+        Self::builder(metadata, volume).open().await
+    }
+
+    /// Begins to open the stores.
+    pub fn builder(
+        metadata: Arc<dyn Metadata>,
+        volume: Arc<dyn Volume>,
+    ) -> WorkspaceManagerBuilder {
+        WorkspaceManagerBuilder {
+            metadata,
+            volume,
+            host: None,
+            session_host: Arc::new(ProcessSessionHost::default()),
+            patience: Patience {
+                attempts: 50,
+                interval: Duration::from_millis(100),
+                stop: Duration::from_secs(60),
+            },
+            adopt: false,
+        }
+    }
+
+    /// The handle of an account.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`](Error::InvalidRequest) if the text is no [`AccountId`].
+    pub fn account(&self, id: impl Into<String>) -> Result<Account, Error> {
+        Ok(self.account_of(AccountId::parse(id)?))
+    }
+
+    /// The handle of an account whose id has been parsed.
+    pub fn account_of(&self, id: AccountId) -> Account {
+        Account::new(Arc::clone(&self.core), id)
+    }
+
+    /// What the volume backend is and can do.
+    pub fn volume_info(&self) -> &VolumeInfo {
+        &self.info
+    }
+
+    /// What the recovery did that ran when the manager was opened.
+    pub fn recovered(&self) -> &RecoveryReport {
+        &self.recovered
+    }
+
+    /// Settles what dead processes left: undoes or finishes their operations and ends their sessions.
+    ///
+    /// Opening runs it. It never touches what a live operation is building or a live session, and can be repeated: a second
+    /// run right after finds nothing to do.
+    ///
+    /// # Errors
+    /// Those of the storage. What could not be settled on one workspace is in the report and stops nothing else.
+    pub async fn recover(&self) -> Result<RecoveryReport, Error> {
+        self.core.recover().await
+    }
+
+    /// Waits until the space of everything deleted so far is given back.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn reclaim(&self) -> Result<(), Error> {
+        let reclaimed = self.core.volume.reclaim().await;
+        reclaimed.map_err(|error| Error::storage("reclaim", error))
+    }
+}
+
+/// Opens a [`WorkspaceManager`].
+#[derive(Debug)]
+#[must_use = "nothing is opened before `open` is called"]
+pub struct WorkspaceManagerBuilder {
+    metadata: Arc<dyn Metadata>,
+    volume: Arc<dyn Volume>,
+    host: Option<Arc<dyn Host>>,
+    session_host: Arc<dyn SessionHost>,
+    patience: Patience,
+    adopt: bool,
+}
+
+impl WorkspaceManagerBuilder {
+    /// Says how a session is stopped that is forced out. By default its processes are ended, after a grace of ten seconds.
+    pub fn with_session_host(mut self, session_host: Arc<dyn SessionHost>) -> Self {
+        self.session_host = session_host;
+        self
+    }
+
+    /// Replaces the machine's clocks and process table.
+    pub fn with_host(mut self, host: Arc<dyn Host>) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// Says how often, and after how long a pause each, a disk that is still in use is asked to let go. By default fifty
+    /// times, a tenth of a second apart.
+    pub fn with_unmount_retries(mut self, attempts: u32, interval: Duration) -> Self {
+        self.patience = Patience {
+            attempts: attempts.max(1),
+            interval,
+            ..self.patience
+        };
+        self
+    }
+
+    /// Says how long the application may take to stop a session. By default a minute.
+    pub fn with_stop_timeout(mut self, timeout: Duration) -> Self {
+        self.patience.stop = timeout;
+        self
+    }
+
+    /// Takes the volumes over although they belong to another metadata store, or to a newer state of this one.
+    ///
+    /// Meant for a store that was restored from a copy. Nothing is recovered on opening, since what the copy has in flight
+    /// is long over; look at the workspaces, then call [`WorkspaceManager::recover`].
+    pub fn with_adopted_volumes(mut self) -> Self {
+        self.adopt = true;
+        self
+    }
+
+    /// Opens the stores, compares what they know of each other, and recovers.
+    ///
+    /// # Errors
+    /// [`StorageCorrupt`](Error::StorageCorrupt) if the volumes belong to another metadata store or to a newer state of this
+    /// one, so that a recovery could remove what is not its own; those of the storage.
+    pub async fn open(self) -> Result<WorkspaceManager, Error> {
+        const VERB: &str = "open";
+        let host = match self.host {
+            Some(host) => host,
+            None => Arc::new(SystemHost::new().map_err(|error| {
+                Error::storage(VERB, BackendError::io("cannot read /proc", error))
+            })?),
+        };
+        let generation = self.metadata.begin().await;
+        let generation = generation.map_err(|error| Error::storage(VERB, error))?;
+        let bound = self.volume.bind(generation, self.adopt).await;
+        bound.map_err(|error| Error::storage(VERB, error))?;
+        let info = self.volume.info();
+        let core = Arc::new(Core {
+            metadata: self.metadata,
+            volume: self.volume,
+            host,
+            session_host: self.session_host,
+            backend: info.backend,
+            patience: self.patience,
+            locks: running::Locks::default(),
+        });
+        let recovered = if self.adopt {
+            RecoveryReport::default()
+        } else {
+            core.recover().await?
+        };
+        Ok(WorkspaceManager {
+            core,
+            info,
+            recovered: Arc::new(recovered),
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! Settling what dead processes left.
+
+use std::sync::Arc;
+
+use super::core::{Core, Step};
+use super::running::is_running;
+use crate::error::Error;
+use crate::metadata::session_position;
+use crate::model::{AccountId, Intent, Operation, WorkspaceId, WorkspaceRecord};
+use crate::session::lease::{Hold, judge};
+use crate::session::{Host, Liveness};
+
+const VERB: &str = "recover";
+const PAGE: usize = 256;
+
+/// What a recovery did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecoveryReport {
+    /// Workspaces whose unfinished operation was undone.
+    pub undone: Vec<WorkspaceId>,
+    /// Workspaces whose deletion was finished.
+    pub deleted: Vec<WorkspaceId>,
+    /// Workspaces whose leftover volumes were removed.
+    pub discarded: Vec<WorkspaceId>,
+    /// Workspaces whose session was ended, because its lease ran out or its owner is dead.
+    pub sessions_ended: Vec<WorkspaceId>,
+    /// Workspaces that could not be settled, and why. The next recovery tries again.
+    pub failures: Vec<(WorkspaceId, String)>,
+}
+
+impl RecoveryReport {
+    /// Whether there was nothing to do.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What settling a record came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Settled {
+    Undone,
+    Deleted,
+    Discarded,
+    SessionEnded,
+}
+
+impl Core {
+    /// Settles everything that dead processes left, in all accounts.
+    pub(super) async fn recover(self: &Arc<Self>) -> Result<RecoveryReport, Error> {
+        let mut report = RecoveryReport::default();
+        let mut after = None;
+        loop {
+            let page = self.metadata.in_flight(after, PAGE).await;
+            let page = page.map_err(|error| Error::storage(VERB, error))?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            for record in &page {
+                let settled = self.settle_in_flight(VERB, record).await;
+                report.note(record.id, settled);
+            }
+        }
+        let mut after = None;
+        loop {
+            let page = self.metadata.sessions(None, after, PAGE).await;
+            let page = page.map_err(|error| Error::storage(VERB, error))?;
+            let Some(last) = page.last() else { break };
+            after = session_position(last);
+            for record in &page {
+                let settled = self.settle_session(VERB, record).await;
+                report.note(record.id, settled);
+            }
+        }
+        tracing::info!(
+            undone = report.undone.len(),
+            deleted = report.deleted.len(),
+            discarded = report.discarded.len(),
+            sessions_ended = report.sessions_ended.len(),
+            failures = report.failures.len(),
+            "recovered"
+        );
+        Ok(report)
+    }
+
+    /// Settles what a dead process left on one workspace, before a call that needs it. Answers whether there was anything.
+    pub(super) async fn settle(
+        self: &Arc<Self>,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+    ) -> Result<bool, Error> {
+        if record.operation.is_some() {
+            return Ok(self.settle_operation(verb, record).await?.is_some());
+        }
+        Ok(self.settle_session(verb, record).await?.is_some())
+    }
+
+    async fn settle_in_flight(
+        self: &Arc<Self>,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+    ) -> Result<Option<Settled>, Error> {
+        if record.operation.is_some() {
+            return self.settle_operation(verb, record).await;
+        }
+        let _lock = self.locks.lock(record.id).await;
+        let now = self.reread(verb, &record.account, record.id).await?;
+        if now.operation.is_some() || now.discard.is_empty() {
+            return Ok(None);
+        }
+        let left = self.discard(verb, now).await;
+        Ok(left.discard.is_empty().then_some(Settled::Discarded))
+    }
+
+    /// Undoes an operation whose process is dead, or finishes it if it is a deletion.
+    async fn settle_operation(
+        self: &Arc<Self>,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+    ) -> Result<Option<Settled>, Error> {
+        let abandoned = |record: &WorkspaceRecord| {
+            record
+                .operation
+                .as_ref()
+                .is_some_and(|operation| self.is_abandoned(operation))
+        };
+        if !abandoned(record) {
+            return Ok(None);
+        }
+        let _lock = self.locks.lock(record.id).await;
+        let (account, id) = (&record.account, record.id);
+        let Some(now) = self.still_there(verb, account, id).await? else {
+            return Ok(None);
+        };
+        let Some(operation) = now.operation.clone().filter(|_| abandoned(&now)) else {
+            return Ok(None);
+        };
+        match operation.intent {
+            Intent::Create => {
+                self.remove_unmade(verb, account, id, operation.id).await?;
+                Ok(Some(Settled::Undone))
+            }
+            Intent::Delete => {
+                self.remove_everything(verb, &now).await?;
+                Ok(Some(Settled::Deleted))
+            }
+            Intent::Freeze { .. } | Intent::Snapshot { .. } | Intent::Restore { .. } => {
+                let made = operation.intent.fresh_volumes();
+                let let_go = self.update(verb, account, id, |before| {
+                    if before.operation.as_ref().map(|current| current.id) != Some(operation.id) {
+                        return Ok(None);
+                    }
+                    let mut record = before.clone();
+                    record.operation = None;
+                    record.discard.extend(&made);
+                    Ok(Some(Step::visible(record)))
+                });
+                self.discard(verb, let_go.await?).await;
+                Ok(Some(Settled::Undone))
+            }
+        }
+    }
+
+    async fn still_there(
+        &self,
+        verb: &'static str,
+        account: &AccountId,
+        id: WorkspaceId,
+    ) -> Result<Option<WorkspaceRecord>, Error> {
+        self.metadata
+            .workspace(account, id)
+            .await
+            .map_err(|error| Error::storage(verb, error))
+    }
+
+    /// Whether nobody runs an operation any more: it is asked, never guessed by age.
+    fn is_abandoned(&self, operation: &Operation) -> bool {
+        if operation.owner.is_same_process(&self.host.owner()) {
+            return !is_running(operation.id);
+        }
+        self.host.liveness(&operation.owner) == Liveness::Dead
+    }
+
+    /// Ends a session whose lease ran out or whose owner is dead.
+    async fn settle_session(
+        self: &Arc<Self>,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+    ) -> Result<Option<Settled>, Error> {
+        let host: &dyn Host = &*self.host;
+        let Some(session) = &record.session else {
+            return Ok(None);
+        };
+        let ended = match judge(session, host) {
+            Hold::Live => return Ok(None),
+            Hold::OwnerDead => {
+                // What the dead process mounted is unmounted at once, unless something that it started still runs there.
+                match self
+                    .end(verb, &record.account, record.id, session.id, None)
+                    .await
+                {
+                    Err(Error::SessionTerminationFailed { .. }) => {
+                        self.force_out(verb, record).await
+                    }
+                    result => result.map(|_| ()),
+                }
+            }
+            Hold::Expired => self.force_out(verb, record).await,
+        };
+        match ended {
+            Ok(()) => Ok(Some(Settled::SessionEnded)),
+            Err(Error::SessionNotFound { .. } | Error::WorkspaceNotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl RecoveryReport {
+    fn note(&mut self, id: WorkspaceId, settled: Result<Option<Settled>, Error>) {
+        match settled {
+            Ok(None) => {}
+            Ok(Some(Settled::Undone)) => self.undone.push(id),
+            Ok(Some(Settled::Deleted)) => self.deleted.push(id),
+            Ok(Some(Settled::Discarded)) => self.discarded.push(id),
+            Ok(Some(Settled::SessionEnded)) => self.sessions_ended.push(id),
+            Err(error) => self.failures.push((id, error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The crash protocol, row by row: each operation is stopped at each of its steps, and the next process recovers.
+
+use std::pin::Pin;
+
+use workdisk::manager::{CloneWorkspace, CreateWorkspace, Force, RestoreSnapshot, StartSession};
+use workdisk::model::{Status, WorkspaceId};
+use workdisk::{Account, Error};
+
+use crate::support::steps::Break;
+use crate::support::{Bench, SANDBOX, read, write};
+
+type Run = fn(Account, WorkspaceId) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+/// Stops an operation on a workspace at every step, before it and after it, until it is untouched. The workspace holds
+/// "head" and has a snapshot "s" that holds "snapshot". After each stop the next process recovers, nothing is orphaned, a
+/// second recovery has nothing to do, `holds` is asked what the workspace holds, and the same call succeeds or is done.
+async fn stop_at_every_step(run: Run, done: &[&str], holds: &[&str]) {
+    let mut stopped = 0;
+    for kind in [Break::Before as fn(usize) -> Break, Break::After] {
+        for at in 1.. {
+            let mut bench = Bench::new().await;
+            let workspace = bench.sandbox("w").await.id;
+            write(&bench.account, workspace, "snapshot").await;
+            bench
+                .account
+                .create_snapshot(workspace, "s", Force::No)
+                .await
+                .unwrap();
+            write(&bench.account, workspace, "head").await;
+
+            bench.steps.break_at(kind(at));
+            let result = run(bench.account.clone(), workspace).await;
+            let broken = bench.steps.has_broken();
+            bench.crash().await;
+            bench.assert_no_orphan().await;
+            assert!(
+                bench.manager.recover().await.unwrap().is_empty(),
+                "{:?}",
+                kind(at)
+            );
+            match bench.account.get(workspace).await {
+                Ok(found) => {
+                    assert_eq!(found.status, Status::Ready, "{:?}", kind(at));
+                    let held = read(&bench.account, workspace).await;
+                    assert!(
+                        holds.contains(&held.as_str()),
+                        "{:?} left {held:?}",
+                        kind(at)
+                    );
+                }
+                Err(error) => assert!(holds.contains(&error.code().as_str()), "{error}"),
+            }
+            if !broken {
+                result.unwrap();
+                break;
+            }
+            stopped += 1;
+            let again = run(bench.account.clone(), workspace).await;
+            let code = again
+                .as_ref()
+                .map_or_else(|error| error.code().as_str(), |()| "ok");
+            assert!(done.contains(&code), "{:?}: {again:?}", kind(at));
+            bench.assert_no_orphan().await;
+        }
+    }
+    assert!(stopped > 2, "the operation has steps");
+}
+
+#[tokio::test]
+async fn create_is_done_or_not_done() {
+    let run: Run = |account, _| {
+        Box::pin(async move {
+            account
+                .create(CreateWorkspace::new(SANDBOX).with_name("new"))
+                .await
+                .map(|_| ())
+        })
+    };
+    stop_at_every_step(run, &["ok", "workspace_name_taken"], &["head"]).await;
+}
+
+#[tokio::test]
+async fn clone_of_the_head_is_done_or_not_done() {
+    let run: Run = |account, source| {
+        Box::pin(async move {
+            let options = CloneWorkspace::of_head().with_name("new");
+            account.clone_workspace(source, options).await.map(|_| ())
+        })
+    };
+    stop_at_every_step(run, &["ok", "workspace_name_taken"], &["head"]).await;
+}
+
+#[tokio::test]
+async fn clone_of_a_snapshot_is_done_or_not_done() {
+    let run: Run = |account, source| {
+        Box::pin(async move {
+            let options = CloneWorkspace::of_snapshot("s").with_name("new");
+            account.clone_workspace(source, options).await.map(|_| ())
+        })
+    };
+    stop_at_every_step(run, &["ok", "workspace_name_taken"], &["head"]).await;
+}
+
+#[tokio::test]
+async fn snapshot_is_done_or_not_done() {
+    let run: Run = |account, workspace| {
+        Box::pin(async move {
+            account
+                .create_snapshot(workspace, "t", Force::No)
+                .await
+                .map(|_| ())
+        })
+    };
+    stop_at_every_step(run, &["ok", "snapshot_name_taken"], &["head"]).await;
+}
+
+#[tokio::test]
+async fn restore_is_done_or_not_done() {
+    let run: Run = |account, workspace| {
+        Box::pin(async move {
+            let options = RestoreSnapshot::default().with_save_head_as("saved");
+            account.restore(workspace, "s", options).await.map(|_| ())
+        })
+    };
+    stop_at_every_step(run, &["ok", "snapshot_name_taken"], &["head", "snapshot"]).await;
+}
+
+#[tokio::test]
+async fn delete_is_finished_once_it_has_begun() {
+    let run: Run =
+        |account, workspace| Box::pin(async move { account.delete(workspace, Force::No).await });
+    stop_at_every_step(
+        run,
+        &["ok", "workspace_not_found"],
+        &["head", "workspace_not_found"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn deletion_of_a_snapshot_is_done_or_not_done() {
+    let run: Run = |account, workspace| {
+        Box::pin(async move { account.delete_snapshot(workspace, "s").await.map(|_| ()) })
+    };
+    stop_at_every_step(run, &["ok", "snapshot_not_found"], &["head"]).await;
+}
+
+#[tokio::test]
+async fn session_of_a_dead_process_is_ended_and_its_files_are_kept() {
+    let run: Run = |account, workspace| {
+        Box::pin(async move {
+            let session = account
+                .start_session(workspace, SANDBOX, StartSession::default())
+                .await?;
+            std::fs::write(session.path().join("file"), "worked").unwrap();
+            session.end().await.map(|_| ()).map_err(|failed| {
+                // The process dies here: nothing of it goes on in the background.
+                let _ = failed.session.detach();
+                failed.error
+            })
+        })
+    };
+    stop_at_every_step(run, &["ok"], &["head", "worked"]).await;
+}
+
+#[tokio::test]
+async fn rename_is_old_or_new() {
+    let run: Run = |account, workspace| {
+        Box::pin(async move {
+            account.set_name(workspace, "renamed").await?;
+            account.set_template(workspace, true).await.map(|_| ())
+        })
+    };
+    stop_at_every_step(run, &["ok"], &["head"]).await;
+}
+
+#[tokio::test]
+async fn operation_that_failed_is_undone_and_the_same_call_succeeds() {
+    let bench = Bench::new().await;
+    let workspace = bench.sandbox("w").await.id;
+    for at in 2..4 {
+        bench.steps.break_at(Break::Before(at));
+        let failed = bench
+            .account
+            .create_snapshot(workspace, "s", Force::No)
+            .await;
+        assert_eq!(failed.unwrap_err().code().as_str(), "storage_unavailable");
+        bench.steps.heal();
+    }
+    bench
+        .account
+        .create_snapshot(workspace, "s", Force::No)
+        .await
+        .unwrap();
+    bench.assert_no_orphan().await;
+}
+
+#[tokio::test]
+async fn caller_that_goes_away_leaves_no_operation_half_done() {
+    let bench = Bench::new().await;
+    let workspace = bench.sandbox("w").await.id;
+    let gate = bench.steps.gate("freeze");
+    let account = bench.account.clone();
+    let call =
+        tokio::spawn(async move { account.create_snapshot(workspace, "s", Force::No).await });
+    gate.reached().await;
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    gate.open();
+    // The deletion waits for the snapshot, which cannot be told from one whose caller waits.
+    bench.account.delete(workspace, Force::Yes).await.unwrap();
+    bench.assert_no_orphan().await;
+}
+
+#[tokio::test]
+async fn recovery_leaves_a_live_operation_alone() {
+    let bench = Bench::new().await;
+    let workspace = bench.sandbox("w").await.id;
+    let gate = bench.steps.gate("freeze");
+    let account = bench.account.clone();
+    let call =
+        tokio::spawn(async move { account.create_snapshot(workspace, "s", Force::No).await });
+    gate.reached().await;
+    assert!(bench.manager.recover().await.unwrap().is_empty());
+    gate.open();
+    call.await.unwrap().unwrap();
+}

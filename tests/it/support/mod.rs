@@ -1,0 +1,157 @@
+//! A place for a store, a machine whose clocks and processes a test moves, and what most tests do.
+
+pub(crate) mod machine;
+pub(crate) mod steps;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use workdisk::manager::{CreateWorkspace, StartSession};
+use workdisk::model::{SessionType, Workspace, WorkspaceFilter, WorkspaceId};
+use workdisk::{Account, Error, Metadata, Volume, WorkspaceManager};
+use workdisk_directory::DirectoryVolume;
+use workdisk_sled::SledMetadata;
+
+use self::machine::Machine;
+use self::steps::{SteppedMetadata, SteppedVolume, Steps};
+
+pub(crate) const SANDBOX: SessionType = SessionType::Sandbox;
+
+/// Two open stores, a manager over them, and a folder that goes with it.
+pub(crate) struct Bench {
+    pub(crate) manager: WorkspaceManager,
+    pub(crate) account: Account,
+    pub(crate) metadata: Arc<dyn Metadata>,
+    pub(crate) volume: Arc<dyn Volume>,
+    pub(crate) steps: Steps,
+    pub(crate) machine: Machine,
+    _folder: TempDir,
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let steps = Steps::default();
+        let metadata = SledMetadata::open(folder.path().join("metadata"))
+            .await
+            .unwrap();
+        let volume = DirectoryVolume::open(folder.path().join("volumes"))
+            .await
+            .unwrap();
+        let metadata = Arc::new(SteppedMetadata::new(Arc::new(metadata), steps.clone()));
+        let volume = Arc::new(SteppedVolume::new(Arc::new(volume), steps.clone()));
+        let machine = Machine::new();
+        let manager = open(metadata.clone(), volume.clone(), &machine).await;
+        let account = manager.account("acme").unwrap();
+        Self {
+            manager,
+            account,
+            metadata,
+            volume,
+            steps,
+            machine,
+            _folder: folder,
+        }
+    }
+
+    /// A manager on the same stores as another machine or process sees them.
+    pub(crate) async fn reopen_as(&mut self, machine: Machine) {
+        self.steps.heal();
+        self.machine = machine;
+        self.manager = open(self.metadata.clone(), self.volume.clone(), &self.machine).await;
+        self.account = self.manager.account("acme").unwrap();
+    }
+
+    /// A manager of the next process on the same stores, as after a crash of the first.
+    pub(crate) async fn crash(&mut self) {
+        self.reopen_as(self.machine.next_process()).await;
+    }
+
+    pub(crate) async fn sandbox(&self, name: &str) -> Workspace {
+        self.account
+            .create(CreateWorkspace::new(SANDBOX).with_name(name))
+            .await
+            .unwrap()
+    }
+
+    /// Every volume that exists is named by a record, and every one that is named exists.
+    pub(crate) async fn assert_no_orphan(&self) {
+        let mut named = Vec::new();
+        let all = WorkspaceFilter::default();
+        for record in self
+            .metadata
+            .list(self.account.id(), &all, None, 10_000)
+            .await
+            .unwrap()
+        {
+            named.extend(workdisk::metadata::volumes_of(&record));
+            let snapshots = self
+                .metadata
+                .snapshots(record.id, None, 10_000)
+                .await
+                .unwrap();
+            assert_eq!(snapshots.len() as u64, record.snapshot_count, "{record:?}");
+            named.extend(snapshots.iter().map(|snapshot| snapshot.volume));
+        }
+        named.sort();
+        let volumes = self.volume.list(None, 10_000).await.unwrap();
+        let found: Vec<_> = volumes.iter().map(|volume| volume.id).collect();
+        assert_eq!(
+            found, named,
+            "volumes that exist, and volumes that are named"
+        );
+    }
+}
+
+async fn open(
+    metadata: Arc<dyn Metadata>,
+    volume: Arc<dyn Volume>,
+    machine: &Machine,
+) -> WorkspaceManager {
+    WorkspaceManager::builder(metadata, volume)
+        .with_host(Arc::new(machine.clone()))
+        .with_unmount_retries(3, Duration::from_millis(5))
+        .open()
+        .await
+        .unwrap()
+}
+
+/// The code of what must have failed.
+pub(crate) fn code<T>(result: Result<T, Error>) -> &'static str {
+    match result {
+        Ok(_) => "none: it succeeded",
+        Err(error) => error.code().as_str(),
+    }
+}
+
+/// Works on a workspace's disk in a session.
+pub(crate) async fn in_session<T>(
+    account: &Account,
+    workspace: WorkspaceId,
+    work: impl FnOnce(&Path) -> T,
+) -> T {
+    let session = account
+        .start_session(workspace, SANDBOX, StartSession::default())
+        .await
+        .unwrap();
+    let done = work(session.path());
+    session.end().await.unwrap();
+    done
+}
+
+pub(crate) async fn write(account: &Account, workspace: WorkspaceId, text: &str) {
+    in_session(account, workspace, |root| {
+        std::fs::write(root.join("file"), text).unwrap()
+    })
+    .await;
+}
+
+/// What the file holds, or nothing if it is not there.
+pub(crate) async fn read(account: &Account, workspace: WorkspaceId) -> String {
+    in_session(account, workspace, |root| {
+        std::fs::read_to_string(root.join("file")).unwrap_or_default()
+    })
+    .await
+}
