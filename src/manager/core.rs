@@ -84,11 +84,17 @@ impl fmt::Debug for Step {
 
 impl Core {
     /// Runs a verb's body in a task of its own, so that a caller that drops its future does not drop the verb half way.
-    pub(super) async fn detached<T: Send + 'static>(
+    ///
+    /// The task is spawned before the future is made, which is therefore small whatever the body is.
+    pub(super) fn detached<T, B>(
         verb: &'static str,
         account: &AccountId,
-        body: impl Future<Output = Result<T, Error>> + Send + 'static,
-    ) -> Result<T, Error> {
+        body: B,
+    ) -> impl Future<Output = Result<T, Error>> + Send + use<T, B>
+    where
+        T: Send + 'static,
+        B: Future<Output = Result<T, Error>> + Send + 'static,
+    {
         let span = tracing::info_span!("workdisk", verb, %account);
         let task = tokio::spawn(
             async move {
@@ -101,11 +107,12 @@ impl Core {
             }
             .instrument(span),
         );
-        task.await.unwrap_or_else(|error| {
-            let source =
-                BackendError::unavailable("the operation was broken off").with_source(error);
-            Err(Error::storage(verb, source))
-        })
+        async move {
+            task.await.unwrap_or_else(|error| {
+                let source = BackendError::unavailable("the operation was broken off");
+                Err(Error::storage(verb, source.with_source(error)))
+            })
+        }
     }
 
     pub(super) fn view(&self, record: &WorkspaceRecord) -> Workspace {

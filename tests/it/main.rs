@@ -1,6 +1,9 @@
 //! What the manager promises, on the real metadata store and plain directories.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where it meets what it does not expect")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where it meets what it does not expect"
+)]
 
 mod support;
 

@@ -1,5 +1,7 @@
 //! What a volume shows stays the same across freezes, forks and merges, whatever was done in its sessions.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where it meets what it does not expect")]
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;

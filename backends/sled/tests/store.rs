@@ -1,6 +1,9 @@
 //! What a store keeps, refuses and survives.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where it meets what it does not expect")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where it meets what it does not expect"
+)]
 
 use std::fs;
 use std::path::Path;
