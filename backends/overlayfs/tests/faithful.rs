@@ -69,9 +69,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (at(), any::<u8>()).prop_map(|(at, byte)| Step::Attribute(at, byte)),
         1 => at().prop_map(Step::Fifo),
         1 => at().prop_map(Step::Device),
-        5 => any::<bool>().prop_map(Step::Freeze),
+        8 => any::<bool>().prop_map(Step::Freeze),
     ];
-    prop::collection::vec(step, 1..60)
+    prop::collection::vec(step, 1..120)
 }
 
 /// Does a step in a folder; answers whether it could be done.
@@ -229,7 +229,7 @@ fn host_can() -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn volume_shows_what_a_plain_folder_would(steps in steps(), width in 2..4_usize) {
@@ -261,4 +261,62 @@ async fn six_hundred_snapshots_in_a_row_can_be_mounted() {
         assert_eq!(text, n.to_string());
     }
     volumes.unmount(id).await.unwrap();
+}
+
+/// Random steps seldom merge above layers that stay, so this builds such a chain: with a width of 2 the first four
+/// snapshots become one layer of level 2, and the next two are merged above it.
+#[tokio::test]
+async fn merge_above_layers_that_stay_keeps_replaced_hidden_and_renamed_folders() {
+    if !host_can() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let options = OverlayOptions::new(folder.path()).with_merge_width(2);
+    let volumes = OverlayVolume::open_with(options).await.unwrap();
+    let id = VolumeId::new();
+    volumes.create(id).await.unwrap();
+    let mut seen = Manifest::new();
+    for round in 0..6 {
+        let root = volumes.mount(id).await.unwrap();
+        match round {
+            0 => {
+                for name in ["replaced", "hidden", "renamed/inner", "outer/moved"] {
+                    fs::create_dir_all(root.join(name)).unwrap();
+                    fs::write(root.join(name).join("old"), name).unwrap();
+                }
+                fs::write(root.join("renamed/gone"), "gone").unwrap();
+            }
+            4 => {
+                fs::remove_dir_all(root.join("replaced")).unwrap();
+                fs::create_dir(root.join("replaced")).unwrap();
+                fs::remove_dir_all(root.join("hidden")).unwrap();
+                fs::rename(root.join("renamed"), root.join("again")).unwrap();
+                fs::rename(root.join("outer/moved"), root.join("replaced/moved")).unwrap();
+            }
+            5 => {
+                fs::rename(root.join("again"), root.join("replaced/last")).unwrap();
+                fs::rename(
+                    root.join("replaced/last/inner"),
+                    root.join("replaced/last/in"),
+                )
+                .unwrap();
+                fs::remove_file(root.join("replaced/last/gone")).unwrap();
+            }
+            _ => fs::write(root.join(round.to_string()), "round").unwrap(),
+        }
+        seen = manifest(&root);
+        volumes.unmount(id).await.unwrap();
+        volumes.freeze(id, VolumeId::new()).await.unwrap();
+    }
+    let recipe = volumes.recipe(id).await.unwrap();
+    let lowers = recipe.options.iter().filter(|(key, _)| key == "lowerdir+");
+    assert_eq!(lowers.count(), 2, "one merged layer above one that stays");
+    let root = volumes.mount(id).await.unwrap();
+    assert_eq!(manifest(&root), seen);
+    volumes.unmount(id).await.unwrap();
+    let moved: Vec<&PathBuf> = seen
+        .keys()
+        .filter(|path| path.ends_with("in/old"))
+        .collect();
+    assert_eq!(moved, [Path::new("replaced/last/in/old")]);
 }
