@@ -10,14 +10,19 @@ use workdisk::session::{holders_under, holders_where};
 /// The processes that have something open in the volume, or see a mount of it or in it, as far as this process can see.
 pub(crate) fn holders_of(id: VolumeId, data: &Path) -> Vec<Holder> {
     let mut found = holders_under(data);
-    let id = id.to_string();
-    for holder in holders_where(|process| sees_mount(process, &id)) {
+    for holder in mounters_of(id) {
         if !found.contains(&holder) {
             found.push(holder);
         }
     }
     found.sort_by_key(|holder| holder.pid);
     found
+}
+
+/// The processes that see a mount of the volume or in it.
+pub(crate) fn mounters_of(id: VolumeId) -> Vec<Holder> {
+    let id = id.to_string();
+    holders_where(|process| sees_mount(process, &id))
 }
 
 /// Whether a mount in the process's namespace is of the volume's data folder, or lies in it. The id alone tells: it is like

@@ -16,6 +16,7 @@ mod holds;
 mod layout;
 mod locks;
 mod measure;
+mod store;
 mod trash;
 mod volume;
 mod walk;

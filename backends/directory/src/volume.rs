@@ -1,27 +1,16 @@
-//! The backend itself.
+//! The backend as the core sees it.
 
-use std::collections::HashSet;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use rustix::fs::{AtFlags, Mode};
 use workdisk::BackendError;
 use workdisk::metadata::Generation;
 use workdisk::model::VolumeId;
-use workdisk::volume::{
-    MountRecipe, Usage, Volume, VolumeFault, VolumeInfo, VolumeKind, VolumeStatus,
-};
+use workdisk::volume::{MountRecipe, Usage, Volume, VolumeFault, VolumeInfo, VolumeStatus};
 
-use crate::copy::copy_tree;
-use crate::error::{DirectoryError, Doing, Result};
-use crate::format::Format;
-use crate::holds::holders_of;
-use crate::layout::{Layout, make_folder};
-use crate::locks::{Access, Locks};
-use crate::measure::allocated_bytes;
-use crate::trash::Trash;
+use crate::error::{DirectoryError, Result};
+use crate::store::Store;
 
 /// Volumes as plain directories, copied to fork and to freeze.
 ///
@@ -45,7 +34,7 @@ use crate::trash::Trash;
 /// - A folder in which something else is mounted is never entered; the call fails.
 #[derive(Debug)]
 pub struct DirectoryVolume {
-    inner: Arc<Inner>,
+    store: Arc<Store>,
 }
 
 impl DirectoryVolume {
@@ -58,19 +47,19 @@ impl DirectoryVolume {
     /// says.
     pub async fn open(root: impl Into<PathBuf>) -> std::result::Result<Self, BackendError> {
         let root = root.into();
-        let inner = blocking(move || Inner::open(&root)).await?;
+        let store = blocking(move || Store::open(&root)).await?;
         Ok(Self {
-            inner: Arc::new(inner),
+            store: Arc::new(store),
         })
     }
 
     /// Does the work on a thread that may block. It is done whole even if nobody waits for it any more.
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Inner) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
     ) -> std::result::Result<T, BackendError> {
-        let inner = Arc::clone(&self.inner);
-        blocking(move || work(&inner)).await
+        let store = Arc::clone(&self.store);
+        blocking(move || work(&store)).await
     }
 }
 
@@ -93,15 +82,15 @@ impl Volume for DirectoryVolume {
         generation: Generation,
         adopt: bool,
     ) -> std::result::Result<(), BackendError> {
-        self.run(move |inner| inner.bind(generation, adopt)).await
+        self.run(move |store| store.bind(generation, adopt)).await
     }
 
     async fn create(&self, id: VolumeId) -> std::result::Result<(), BackendError> {
-        self.run(move |inner| inner.create(id)).await
+        self.run(move |store| store.create(id)).await
     }
 
     async fn fork(&self, parent: VolumeId, id: VolumeId) -> std::result::Result<(), BackendError> {
-        self.run(move |inner| inner.fork(parent, id)).await
+        self.run(move |store| store.fork(parent, id)).await
     }
 
     async fn freeze(
@@ -109,29 +98,29 @@ impl Volume for DirectoryVolume {
         id: VolumeId,
         frozen: VolumeId,
     ) -> std::result::Result<(), BackendError> {
-        self.run(move |inner| inner.freeze(id, frozen)).await
+        self.run(move |store| store.freeze(id, frozen)).await
     }
 
     fn path(&self, id: VolumeId) -> PathBuf {
-        self.inner.layout.data_path(id, VolumeKind::Active)
+        self.store.path(id)
     }
 
     async fn mount(&self, id: VolumeId) -> std::result::Result<PathBuf, BackendError> {
-        self.run(move |inner| inner.mount(id)).await
+        self.run(move |store| store.mount(id)).await
     }
 
     async fn recipe(&self, id: VolumeId) -> std::result::Result<MountRecipe, BackendError> {
-        self.run(move |inner| inner.recipe(id)).await
+        self.run(move |store| store.recipe(id)).await
     }
 
     async fn unmount(&self, id: VolumeId) -> std::result::Result<(), BackendError> {
-        self.run(move |inner| inner.unmount(id)).await
+        self.run(move |store| store.unmount(id)).await
     }
 
     async fn remove(&self, id: VolumeId) -> std::result::Result<(), BackendError> {
-        self.run(move |inner| inner.remove(id)).await?;
+        self.run(move |store| store.remove(id)).await?;
         // Only the trash goes along, so that the volumes can be opened again meanwhile.
-        let trash = Arc::clone(&self.inner.trash);
+        let trash = Arc::clone(self.store.trash());
         tokio::task::spawn_blocking(move || {
             if let Err(error) = trash.empty() {
                 tracing::warn!(volume = %id, %error, "a removed volume is not all deleted");
@@ -144,7 +133,7 @@ impl Volume for DirectoryVolume {
         &self,
         id: VolumeId,
     ) -> std::result::Result<Option<VolumeStatus>, BackendError> {
-        self.run(move |inner| inner.status(id)).await
+        self.run(move |store| store.status(id)).await
     }
 
     async fn list(
@@ -152,267 +141,18 @@ impl Volume for DirectoryVolume {
         after: Option<VolumeId>,
         limit: usize,
     ) -> std::result::Result<Vec<VolumeStatus>, BackendError> {
-        self.run(move |inner| inner.list(after, limit)).await
+        self.run(move |store| store.list(after, limit)).await
     }
 
     async fn usage(&self, id: VolumeId) -> std::result::Result<Usage, BackendError> {
-        self.run(move |inner| inner.usage(id)).await
+        self.run(move |store| store.usage(id)).await
     }
 
     async fn check(&self, id: VolumeId) -> std::result::Result<Vec<VolumeFault>, BackendError> {
-        self.run(move |inner| inner.check(id)).await
+        self.run(move |store| store.check(id)).await
     }
 
     async fn reclaim(&self) -> std::result::Result<(), BackendError> {
-        self.run(|inner| inner.trash.empty()).await
-    }
-}
-
-/// What the calls share; every method blocks.
-#[derive(Debug)]
-struct Inner {
-    layout: Layout,
-    trash: Arc<Trash>,
-    locks: Locks,
-    format: Mutex<Format>,
-    mounted: Mutex<HashSet<VolumeId>>,
-}
-
-impl Inner {
-    fn open(root: &Path) -> Result<Self> {
-        let (layout, trash) = Layout::open(root)?;
-        let format = Format::load(layout.root().as_fd())?;
-        Ok(Self {
-            layout,
-            trash: Arc::new(trash),
-            locks: Locks::default(),
-            format: Mutex::new(format),
-            mounted: Mutex::default(),
-        })
-    }
-
-    fn bind(&self, generation: Generation, adopt: bool) -> Result<()> {
-        let mut format = self.format.lock().unwrap_or_else(PoisonError::into_inner);
-        let empty = self.layout.ids(VolumeKind::Active)?.is_empty()
-            && self.layout.ids(VolumeKind::Frozen)?.is_empty();
-        let bound = format.bound(generation, adopt, empty)?;
-        bound.save(self.layout.root().as_fd())?;
-        *format = bound;
-        Ok(())
-    }
-
-    fn create(&self, id: VolumeId) -> Result<()> {
-        self.locks.hold(vec![(id, Access::Exclusive)], || {
-            self.need_absent(id)?;
-            self.make(id, VolumeKind::Active, |folder, _| {
-                drop(make_folder(&folder, "data")?);
-                let mode = Mode::from_raw_mode(0o755);
-                rustix::fs::chmodat(&folder, "data", mode, AtFlags::empty())
-                    .doing("set the mode of a volume's root")
-            })
-        })
-    }
-
-    fn fork(&self, parent: VolumeId, id: VolumeId) -> Result<()> {
-        self.copy(parent, VolumeKind::Frozen, id)
-    }
-
-    fn freeze(&self, id: VolumeId, frozen: VolumeId) -> Result<()> {
-        self.copy(id, VolumeKind::Active, frozen)
-    }
-
-    /// Makes the volume `to` of the other kind with the files of `from`.
-    fn copy(&self, from: VolumeId, kind: VolumeKind, to: VolumeId) -> Result<()> {
-        if from == to {
-            return Err(DirectoryError::AlreadyExists(to));
-        }
-        let (access, other) = match kind {
-            VolumeKind::Active => (Access::Exclusive, VolumeKind::Frozen),
-            VolumeKind::Frozen => (Access::Shared, VolumeKind::Active),
-        };
-        let wanted = vec![(from, access), (to, Access::Exclusive)];
-        self.locks.hold(wanted, || {
-            self.need(from, kind)?;
-            self.need_absent(to)?;
-            if kind == VolumeKind::Active {
-                self.need_unused(from, kind)?;
-            }
-            let source = self.layout.open_volume(from, kind)?;
-            self.make(to, other, |folder, links| copy_tree(source, folder, links))
-        })
-    }
-
-    fn mount(&self, id: VolumeId) -> Result<PathBuf> {
-        self.locks.hold(vec![(id, Access::Exclusive)], || {
-            self.need(id, VolumeKind::Active)?;
-            self.need_unused(id, VolumeKind::Active)?;
-            drop(self.layout.open_volume(id, VolumeKind::Active)?);
-            self.mounted().insert(id);
-            Ok(self.layout.data_path(id, VolumeKind::Active))
-        })
-    }
-
-    fn recipe(&self, id: VolumeId) -> Result<MountRecipe> {
-        self.need(id, VolumeKind::Active)?;
-        let path = self.layout.data_path(id, VolumeKind::Active);
-        let Some(source) = path.to_str() else {
-            let text = "the path of the volumes is not UTF-8, so that no recipe can name it";
-            return Err(DirectoryError::Unsupported(text.to_owned()));
-        };
-        Ok(MountRecipe::new("bind", source)
-            .with_flag("nosuid")
-            .with_flag("nodev"))
-    }
-
-    fn unmount(&self, id: VolumeId) -> Result<()> {
-        self.locks.hold(vec![(id, Access::Exclusive)], || {
-            self.need(id, VolumeKind::Active)?;
-            self.need_no_holders(id, VolumeKind::Active)?;
-            rustix::fs::syncfs(self.layout.root()).doing("sync a volume's files")?;
-            self.mounted().remove(&id);
-            Ok(())
-        })
-    }
-
-    fn remove(&self, id: VolumeId) -> Result<()> {
-        self.locks.hold(vec![(id, Access::Exclusive)], || {
-            let Some(kind) = self.layout.kind_of(id)? else {
-                return Ok(());
-            };
-            self.need_unused(id, kind)?;
-            let folder = self.layout.of_kind(kind).as_fd();
-            self.trash.take(folder, &id.to_string())
-        })
-    }
-
-    fn status(&self, id: VolumeId) -> Result<Option<VolumeStatus>> {
-        let kind = self.layout.kind_of(id)?;
-        Ok(kind.map(|kind| self.status_of(id, kind)))
-    }
-
-    fn list(&self, after: Option<VolumeId>, limit: usize) -> Result<Vec<VolumeStatus>> {
-        let mut found = Vec::new();
-        for kind in [VolumeKind::Active, VolumeKind::Frozen] {
-            let ids = self.layout.ids(kind)?.into_iter();
-            found.extend(ids.filter(|id| Some(*id) > after).map(|id| (id, kind)));
-        }
-        found.sort_by_key(|(id, _)| *id);
-        found.truncate(limit);
-        let statuses = found.into_iter().map(|(id, kind)| self.status_of(id, kind));
-        Ok(statuses.collect())
-    }
-
-    fn usage(&self, id: VolumeId) -> Result<Usage> {
-        self.locks.hold(vec![(id, Access::Shared)], || {
-            let kind = self.need_any(id)?;
-            let folder = self.layout.open_volume(id, kind)?;
-            Ok(Usage::new(allocated_bytes(folder)?, 0))
-        })
-    }
-
-    fn check(&self, id: VolumeId) -> Result<Vec<VolumeFault>> {
-        self.locks.hold(vec![(id, Access::Shared)], || {
-            let kind = self.need_any(id)?;
-            let walked = self.layout.open_volume(id, kind).and_then(allocated_bytes);
-            let object = self.layout.data_path(id, kind).display().to_string();
-            Ok(match walked {
-                Ok(_) => Vec::new(),
-                Err(error) => {
-                    let effect = format!("its files cannot all be read: {error}");
-                    vec![VolumeFault::new(object, effect)]
-                }
-            })
-        })
-    }
-
-    /// Lets `fill` make a volume in a staging folder, with another folder for use in between, and puts it in its place.
-    fn make(
-        &self,
-        id: VolumeId,
-        kind: VolumeKind,
-        fill: impl FnOnce(OwnedFd, OwnedFd) -> Result<()>,
-    ) -> Result<()> {
-        let (name, links) = (id.to_string(), format!("{id}.links"));
-        let staging = self.layout.staging();
-        let made = (|| {
-            let folder = make_folder(staging, &name)?;
-            fill(folder, make_folder(staging, &links)?)?;
-            rustix::fs::unlinkat(staging, links.as_str(), AtFlags::REMOVEDIR)
-                .doing("finish a copy")?;
-            rustix::fs::syncfs(self.layout.root()).doing("sync a copy")?;
-            let place = self.layout.of_kind(kind);
-            rustix::fs::renameat(staging, name.as_str(), place, name.as_str())
-                .doing("put a copy in its place")?;
-            self.sync_place(kind, &name)
-        })();
-        if made.is_err() {
-            self.discard(&[name, links]);
-        }
-        made
-    }
-
-    /// Makes a rename from the staging folder durable, or takes it back.
-    fn sync_place(&self, kind: VolumeKind, name: &str) -> Result<()> {
-        let place = self.layout.of_kind(kind);
-        let synced =
-            rustix::fs::fsync(place).and_then(|()| rustix::fs::fsync(self.layout.staging()));
-        if synced.is_err()
-            && let Err(error) = self.trash.take(place.as_fd(), name)
-        {
-            tracing::warn!(volume = name, %error, "a volume that is not durable is still there");
-        }
-        synced.doing("sync a folder of volumes")
-    }
-
-    /// Deletes what is left of an attempt; what cannot be deleted now is when the volumes are opened again.
-    fn discard(&self, names: &[String]) {
-        for name in names {
-            // Often there is nothing of that name.
-            let _gone = self.trash.take(self.layout.staging().as_fd(), name);
-        }
-        if let Err(error) = self.trash.empty() {
-            tracing::warn!(%error, "a copy that failed is not all deleted");
-        }
-    }
-
-    fn status_of(&self, id: VolumeId, kind: VolumeKind) -> VolumeStatus {
-        VolumeStatus::new(id, kind, self.mounted().contains(&id))
-    }
-
-    fn mounted(&self) -> MutexGuard<'_, HashSet<VolumeId>> {
-        self.mounted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn need_any(&self, id: VolumeId) -> Result<VolumeKind> {
-        let kind = self.layout.kind_of(id)?;
-        kind.ok_or(DirectoryError::NotFound(id))
-    }
-
-    fn need(&self, id: VolumeId, kind: VolumeKind) -> Result<()> {
-        match self.need_any(id)? {
-            found if found == kind => Ok(()),
-            found => Err(DirectoryError::WrongState { id, kind: found }),
-        }
-    }
-
-    fn need_absent(&self, id: VolumeId) -> Result<()> {
-        match self.layout.kind_of(id)? {
-            None => Ok(()),
-            Some(_) => Err(DirectoryError::AlreadyExists(id)),
-        }
-    }
-
-    fn need_unused(&self, id: VolumeId, kind: VolumeKind) -> Result<()> {
-        if self.mounted().contains(&id) {
-            return Err(DirectoryError::Mounted(id));
-        }
-        self.need_no_holders(id, kind)
-    }
-
-    fn need_no_holders(&self, id: VolumeId, kind: VolumeKind) -> Result<()> {
-        match holders_of(id, &self.layout.data_path(id, kind)) {
-            holders if holders.is_empty() => Ok(()),
-            holders => Err(DirectoryError::Held { id, holders }),
-        }
+        self.run(|store| store.trash().empty()).await
     }
 }
