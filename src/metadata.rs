@@ -131,8 +131,6 @@ pub type SessionPosition = (Timestamp, WorkspaceId);
 /// - Reads answer absence with `None` or an empty page, never with an error.
 /// - No method blocks the runtime, and each may be dropped at any await point.
 ///
-/// `workdisk-conformance` has a test for each sentence.
-///
 /// # Errors
 /// Every method fails with [`Unavailable`](crate::BackendErrorKind::Unavailable) when the storage does not answer, and with
 /// [`Corrupt`](crate::BackendErrorKind::Corrupt) naming the object when it holds what it was not given. A store whose

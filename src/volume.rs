@@ -208,8 +208,6 @@ impl MountRecipe {
 /// - Calls on different volumes may run at the same time; calls on the same one are put in order by the backend.
 /// - No method blocks the runtime, and each may be dropped at any await point.
 ///
-/// `workdisk-conformance` has a test for each sentence.
-///
 /// # Errors
 /// [`NotFound`](crate::BackendErrorKind::NotFound) for a volume that is not there, but for reads and removal;
 /// [`WrongState`](crate::BackendErrorKind::WrongState) for a volume of the other kind;

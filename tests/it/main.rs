@@ -2,11 +2,13 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a test ends where it meets what it does not expect"
+    clippy::print_stderr,
+    reason = "a test ends where it meets what it does not expect, and says why it is skipped"
 )]
 
 mod support;
 
+mod backends;
 mod codes;
 mod crash;
 mod files;

@@ -80,7 +80,9 @@ fn copy_contents(from: &Path, to: &Path, length: u64) -> io::Result<()> {
     let mut block = Vec::new();
     loop {
         block.clear();
-        let read = Read::take(&mut source, BLOCK).read_to_end(&mut block)?;
+        let read = Read::by_ref(&mut source)
+            .take(BLOCK)
+            .read_to_end(&mut block)?;
         if read == 0 {
             return target.set_len(length);
         }

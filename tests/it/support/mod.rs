@@ -12,6 +12,8 @@ use workdisk::manager::{CreateWorkspace, StartSession};
 use workdisk::model::{SessionType, Workspace, WorkspaceFilter, WorkspaceId};
 use workdisk::{Account, Error, Metadata, Volume, WorkspaceManager};
 use workdisk_directory::DirectoryVolume;
+use workdisk_memory::{MemoryMetadata, MemoryVolume};
+use workdisk_overlayfs::OverlayVolume;
 use workdisk_sled::SledMetadata;
 
 use self::machine::Machine;
@@ -31,17 +33,47 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
+    /// sled and plain directories.
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let steps = Steps::default();
         let metadata = SledMetadata::open(folder.path().join("metadata"))
             .await
             .unwrap();
         let volume = DirectoryVolume::open(folder.path().join("volumes"))
             .await
             .unwrap();
-        let metadata = Arc::new(SteppedMetadata::new(Arc::new(metadata), steps.clone()));
-        let volume = Arc::new(SteppedVolume::new(Arc::new(volume), steps.clone()));
+        Self::over(Arc::new(metadata), Arc::new(volume), folder).await
+    }
+
+    /// The strict doubles.
+    pub(crate) async fn in_memory() -> Self {
+        let volume = MemoryVolume::new().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        Self::over(Arc::new(MemoryMetadata::new()), Arc::new(volume), folder).await
+    }
+
+    /// sled and overlayfs, or nothing where the host can't mount and does not have to.
+    pub(crate) async fn on_overlayfs() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("volumes");
+        if let Err(error) = OverlayVolume::probe(&root) {
+            let required =
+                std::env::var_os("WORKDISK_REQUIRE_OVERLAYFS").is_some_and(|it| it == "1");
+            assert!(!required, "{error}");
+            eprintln!("skipped: {error}");
+            return None;
+        }
+        let metadata = SledMetadata::open(folder.path().join("metadata"))
+            .await
+            .unwrap();
+        let volume = OverlayVolume::open(root).await.unwrap();
+        Some(Self::over(Arc::new(metadata), Arc::new(volume), folder).await)
+    }
+
+    async fn over(metadata: Arc<dyn Metadata>, volume: Arc<dyn Volume>, folder: TempDir) -> Self {
+        let steps = Steps::default();
+        let metadata = Arc::new(SteppedMetadata::new(metadata, steps.clone()));
+        let volume = Arc::new(SteppedVolume::new(volume, steps.clone()));
         let machine = Machine::new();
         let manager = open(metadata.clone(), volume.clone(), &machine).await;
         let account = manager.account("acme").unwrap();
