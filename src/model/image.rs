@@ -20,11 +20,20 @@ impl ImageRef {
     /// # Errors
     /// [`Error::ImageInvalid`] if the text is not one.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let reference = Reference::try_from(text).map_err(|error| Error::ImageInvalid {
+        let invalid = |reason: String| Error::ImageInvalid {
             image: text.to_owned(),
-            reason: error.to_string(),
-        })?;
-        Ok(Self(reference.whole()))
+            reason,
+        };
+        let reference = Reference::try_from(text).map_err(|error| invalid(error.to_string()))?;
+        let canonical = reference.whole();
+        // The grammar reads upper-case letters before the first slash as a registry's; without a dot or a port the
+        // parser makes them a part of the repository, where they are not allowed.
+        match Reference::try_from(canonical.as_str()) {
+            Ok(again) if again.whole() == canonical => Ok(Self(canonical)),
+            _ => Err(invalid(format!(
+                "its canonical form {canonical:?} is not one"
+            ))),
+        }
     }
 
     /// The canonical text.
@@ -60,6 +69,17 @@ mod tests {
             let image = ImageRef::parse(given).unwrap();
             assert_eq!(image.as_str(), canonical);
             assert_eq!(ImageRef::parse(image.as_str()).unwrap(), image);
+        }
+    }
+
+    /// `localhostX/y` was taken, with a canonical form that was refused when it was read again.
+    #[test]
+    fn reference_whose_canonical_form_is_none_is_refused() {
+        for text in ["localhostX/y", "UPPER/case"] {
+            assert!(
+                matches!(ImageRef::parse(text), Err(Error::ImageInvalid { .. })),
+                "{text:?}"
+            );
         }
     }
 
