@@ -37,7 +37,7 @@ use crate::writer::{Counters, Request, Writer};
 /// write is refused until the store is opened again.
 ///
 /// # Limitations
-/// sled keeps an index in memory, some 350 bytes a workspace. A record has at most 16 KiB.
+/// sled keeps an index in memory, some 350 bytes a workspace. A record has at most 8 KiB.
 #[derive(Debug)]
 pub struct SledMetadata {
     // Dropped in this order: the writer ends, sled closes, and only then is the lock let go.

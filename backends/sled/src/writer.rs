@@ -181,8 +181,12 @@ pub(crate) fn sync_to(folder: &Path) -> Sync {
         db.flush().map_err(std::io::Error::other)?;
         let mut large = false;
         for blob in std::fs::read_dir(&blobs).into_iter().flatten() {
-            File::open(blob?.path())?.sync_all()?;
             large = true;
+            match File::open(blob?.path()) {
+                // sled removes such a file by itself once its page has been written again.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                blob => blob?.sync_all()?,
+            }
         }
         if large {
             File::open(&blobs)?.sync_all()?;

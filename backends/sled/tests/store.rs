@@ -287,3 +287,43 @@ async fn store_of_another_process_is_in_use_until_that_dies() {
     assert_eq!(*refused.kind(), BackendErrorKind::InUse);
     SledMetadata::open(folder.path()).await.unwrap();
 }
+
+/// Records near the limit made pages that sled keeps in files of their own. It removed some of them while they were being
+/// synced, and a healthy store then refused all writes.
+#[tokio::test]
+async fn overwrites_of_the_largest_records_make_no_files_of_their_own_and_all_succeed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledMetadata::open(folder.path()).await.unwrap();
+    let mut records = Vec::new();
+    for number in 0..60 {
+        let mut record = record(&format!("w{number}"));
+        let text = "x".repeat(7_000);
+        record.failure = Some(Failure::new(
+            ErrorCode::StorageCorrupt,
+            text,
+            record.created_at,
+        ));
+        insert(&store, &record).await;
+        records.push(record);
+    }
+    for round in 0..20 {
+        for record in &mut records {
+            record.epoch = round;
+            assert_eq!(update(&store, record, Vec::new()).await, Outcome::Done);
+        }
+        let own = fs::read_dir(folder.path().join("blobs")).map_or(0, Iterator::count);
+        assert_eq!(own, 0, "round {round}");
+    }
+    let mut large = record("large");
+    let text = "x".repeat(11_000);
+    large.failure = Some(Failure::new(
+        ErrorCode::StorageCorrupt,
+        text,
+        large.created_at,
+    ));
+    let refused = store
+        .commit(Change::Insert { record: large })
+        .await
+        .unwrap_err();
+    assert_eq!(*refused.kind(), BackendErrorKind::InvalidInput);
+}
