@@ -1,0 +1,175 @@
+//! The lists of cases, and the macros that make tests of them.
+
+/// Calls a macro with every case of a [`MetadataHarness`](crate::MetadataHarness).
+///
+/// `for_each_metadata_case!([callback] [arguments])` expands to
+/// `callback!([arguments] topic { case case … } topic { … } …)`.
+#[macro_export]
+macro_rules! for_each_metadata_case {
+    ([$($callback:tt)+] [$($arguments:tt)*]) => {
+        $($callback)+! {
+            [$($arguments)*]
+            records {
+                put_then_get_returns_it
+                every_field_comes_back
+                every_intent_comes_back
+                revoked_and_endless_sessions_come_back
+                empty_store_answers_absence
+                record_of_another_account_is_none
+                update_replaces_the_record
+                answered_commit_is_seen_by_another_task
+                update_of_an_old_version_conflicts
+                update_of_a_version_to_come_conflicts
+                insertion_of_a_present_id_conflicts
+                change_of_an_absent_record_conflicts
+                removed_record_is_gone
+                removal_of_an_old_version_conflicts
+                removal_for_another_account_removes_nothing
+                insertion_of_a_later_version_is_invalid
+                update_whose_version_does_not_follow_is_invalid
+                update_that_moves_the_account_is_invalid
+            }
+            names {
+                taken_name_refuses_an_insertion
+                name_of_the_same_key_is_taken
+                taken_name_refuses_a_renaming
+                name_is_free_in_another_account
+                name_of_another_account_is_not_found
+                record_is_found_by_any_spelling
+                renamed_workspace_frees_its_name
+                unnamed_workspace_frees_its_name
+                removed_workspace_frees_its_name
+                workspaces_without_a_name_do_not_collide
+                workspace_keeps_its_own_name
+                version_is_judged_before_the_name
+                name_is_judged_before_those_of_snapshots
+            }
+            listing {
+                pages_are_complete_and_in_order
+                filtered_page_is_short_only_at_the_end
+                limit_of_zero_is_an_empty_page
+                page_begins_after_a_removed_record
+                listing_holds_one_account_alone
+                each_filter_answers_what_matches
+                filters_follow_an_update
+            }
+            snapshots {
+                snapshot_comes_back_equal
+                one_change_adds_and_removes
+                put_replaces_the_one_of_the_same_id
+                removal_of_an_absent_snapshot_does_nothing
+                taken_snapshot_name_refuses_the_whole_change
+                two_snapshots_of_one_change_do_not_share_a_name
+                snapshot_name_is_free_in_another_workspace
+                name_freed_earlier_in_a_change_is_free
+                conflict_changes_no_snapshot
+                removed_workspace_takes_its_snapshots
+                snapshot_of_another_workspace_is_none
+                pages_are_complete_and_in_order
+            }
+            in_flight {
+                operations_and_discards_are_in_flight
+                record_is_in_flight_until_it_is_settled
+                removed_record_is_not_in_flight
+                pages_are_complete_and_in_order
+            }
+            sessions {
+                sessions_end_at_the_moment_or_before
+                session_without_a_lease_ends_last
+                renewal_moves_and_the_end_removes
+                removed_record_has_no_session
+                pages_are_complete_and_in_order
+                page_begins_after_a_session_that_is_gone
+            }
+            races {
+                one_update_of_a_version_is_done
+                one_insertion_of_a_name_is_done
+                one_renaming_to_a_name_is_done
+                update_or_removal_of_a_version_is_done
+                readers_see_all_of_a_change_or_none
+                dropped_commit_is_done_or_not
+            }
+            reopen {
+                committed_records_are_still_there
+                names_are_still_taken
+                snapshots_are_still_there
+                work_to_recover_is_still_found
+                removed_record_stays_away
+            }
+            generations {
+                every_generation_is_greater
+                generation_grows_over_reopening
+                generations_begun_at_once_differ
+                stores_have_ids_of_their_own
+            }
+        }
+    };
+}
+
+/// Calls a macro with every case of a [`VolumeHarness`](crate::VolumeHarness).
+///
+/// `for_each_volume_case!([callback] [arguments])` expands to
+/// `callback!([arguments] topic { case case … } topic { … } …)`.
+#[macro_export]
+macro_rules! for_each_volume_case {
+    ([$($callback:tt)+] [$($arguments:tt)*]) => {
+        $($callback)+! {
+            [$($arguments)*]
+        }
+    };
+}
+
+/// Makes a test of every metadata case, run on the harness of that type.
+///
+/// Each topic becomes a module, so that one invocation goes into a module of its own:
+/// `mod metadata { workdisk_conformance::metadata_tests!(super::MyHarness); }`.
+#[macro_export]
+macro_rules! metadata_tests {
+    ($harness:ty) => {
+        $crate::for_each_metadata_case!([$crate::__tests] [$harness, metadata]);
+    };
+}
+
+/// Makes a test of every volume case, run on the harness of that type.
+///
+/// Each topic becomes a module, so that one invocation goes into a module of its own:
+/// `mod volume { workdisk_conformance::volume_tests!(super::MyHarness); }`.
+#[macro_export]
+macro_rules! volume_tests {
+    ($harness:ty) => {
+        $crate::for_each_volume_case!([$crate::__tests] [$harness, volume]);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __tests {
+    ([$harness:ty, $kind:ident] $($topic:ident { $($case:ident)+ })+) => {
+        /// Seen from the topics' modules, where the type's own path may not hold.
+        type ConformanceHarness = $harness;
+        $crate::__topics!([$kind] $($topic { $($case)+ })+);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __topics {
+    ([$kind:ident] $($topic:ident $cases:tt)+) => {
+        $($crate::__topic!([$kind] $topic $cases);)+
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __topic {
+    ([$kind:ident] $topic:ident { $($case:ident)+ }) => {
+        mod $topic {
+            $(
+                #[test]
+                fn $case() {
+                    $crate::run::<super::ConformanceHarness, _>($crate::$kind::$topic::$case);
+                }
+            )+
+        }
+    };
+}

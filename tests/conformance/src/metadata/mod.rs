@@ -1,0 +1,12 @@
+//! Cases of [`Metadata`](workdisk::Metadata).
+
+pub mod generations;
+pub mod in_flight;
+pub mod listing;
+pub mod names;
+pub mod races;
+pub mod records;
+pub mod reopen;
+pub mod sessions;
+pub mod snapshots;
+mod steps;
