@@ -115,6 +115,105 @@ macro_rules! for_each_volume_case {
     ([$($callback:tt)+] [$($arguments:tt)*]) => {
         $($callback)+! {
             [$($arguments)*]
+            lifecycle {
+                info_is_the_same_at_every_call
+                created_volume_is_active_and_empty
+                created_root_is_of_the_process
+                path_is_the_same_at_every_call
+                status_tells_whether_it_is_mounted
+                files_are_there_at_the_next_mount
+                unmounted_volume_can_be_unmounted
+                frozen_volume_stays_active_too
+                forked_volume_is_active_with_the_files
+                empty_volume_can_be_frozen_and_forked
+                check_of_a_sound_volume_finds_nothing
+                usage_counts_what_was_written
+            }
+            independence {
+                forked_volume_keeps_parent_bytes
+                forks_of_one_parent_are_apart
+                forks_mounted_at_once_are_apart
+                fork_outlives_its_parent
+                parent_outlives_its_fork
+                two_clones_of_a_template_outlive_it
+                long_lines_of_forks_keep_every_step
+                volumes_worked_on_at_once_stay_apart
+            }
+            immutability {
+                frozen_volume_keeps_overwritten_bytes
+                frozen_volume_keeps_removed_files
+                frozen_volume_outlives_the_active_one
+                each_freeze_keeps_its_own_moment
+                frozen_volume_is_not_mounted
+            }
+            fidelity {
+                contents_are_kept
+                names_of_any_bytes_are_kept
+                modes_are_kept
+                owners_are_kept
+                times_are_kept
+                extended_attributes_are_kept
+                symbolic_links_are_kept
+                hard_links_are_kept
+                named_pipes_are_kept
+                holes_are_kept
+                removed_entries_stay_removed
+            }
+            busy {
+                mounted_volume_is_not_mounted_again
+                mounted_volume_is_not_frozen
+                mounted_volume_is_not_removed
+                process_inside_keeps_it_mounted
+                open_file_keeps_it_mounted
+                process_inside_stops_freezing_and_removal
+            }
+            recipes {
+                unclaimed_recipe_is_unsupported
+                claimed_recipe_is_given_and_mounts_nothing
+                claimed_recipe_is_for_active_volumes
+            }
+            removal {
+                removed_volume_is_gone
+                absent_volume_is_removed_already
+                removal_leaves_all_other_volumes
+                folders_that_forbid_writing_are_removed
+                reclaim_gives_back_all_space
+            }
+            listing {
+                no_volume_is_an_empty_page
+                every_volume_is_listed_with_its_state
+                pages_are_complete_and_in_order
+                page_begins_after_a_removed_volume
+            }
+            bind {
+                new_volumes_take_any_store
+                volumes_that_were_never_tied_refuse
+                greater_generation_is_taken
+                older_generation_is_a_mismatch
+                another_store_is_a_mismatch
+                refused_tie_changes_nothing
+                adopted_store_is_taken
+            }
+            hostile {
+                links_out_of_a_volume_are_not_followed
+                link_in_place_of_a_folder_is_not_followed
+                deep_and_wide_trees_are_kept_and_removed
+                names_of_a_backend_s_own_files_are_kept
+            }
+            errors {
+                absent_volume_is_not_found
+                volume_of_the_other_kind_is_in_the_wrong_state
+                taken_id_exists_already
+                failed_fork_leaves_no_volume
+                failed_freeze_leaves_no_volume
+                one_of_racing_creations_is_done
+                dropped_fork_is_whole_or_absent
+            }
+            reopen {
+                volumes_and_files_are_still_there
+                removed_volume_stays_away
+                generation_is_still_known
+            }
         }
     };
 }

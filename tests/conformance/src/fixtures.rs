@@ -1,5 +1,10 @@
 //! Records to commit and names to give, valid for a store that checks every invariant.
 
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 use workdisk::model::{
@@ -149,4 +154,23 @@ pub fn next(record: &WorkspaceRecord) -> WorkspaceRecord {
     next.version += 1;
     next.revision += 1;
     next
+}
+
+/// The bytes of allocated blocks below a folder, each file once: what
+/// [`VolumeHarness::allocated_bytes`](crate::VolumeHarness::allocated_bytes) answers for a disk that is a folder.
+pub fn allocated_below(folder: &Path) -> io::Result<u64> {
+    fn add(path: &Path, seen: &mut HashSet<(u64, u64)>) -> io::Result<u64> {
+        let entry = fs::symlink_metadata(path)?;
+        if !seen.insert((entry.dev(), entry.ino())) {
+            return Ok(0);
+        }
+        let mut bytes = entry.blocks() * 512;
+        if entry.is_dir() {
+            for inner in fs::read_dir(path)? {
+                bytes += add(&inner?.path(), seen)?;
+            }
+        }
+        Ok(bytes)
+    }
+    add(folder, &mut HashSet::new())
 }

@@ -37,7 +37,7 @@ pub trait VolumeHarness: Harness {
     }
 
     /// The bytes of allocated blocks of the whole disk, the backend's own files included, or `None` if they cannot be
-    /// told, so that nothing is said of leaks of space.
+    /// told, so that nothing is said of leaks of space. For a folder: [`allocated_below`](crate::fixtures::allocated_below).
     fn allocated_bytes(&self) -> Option<u64> {
         None
     }

@@ -46,6 +46,7 @@ mod cases;
 pub mod fixtures;
 mod harness;
 pub mod metadata;
+mod pages;
 mod run;
 mod skip;
 pub mod volume;

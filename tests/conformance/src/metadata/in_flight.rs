@@ -3,9 +3,10 @@
 use workdisk::Metadata;
 use workdisk::model::{VolumeId, WorkspaceId};
 
-use super::steps::{ids, insert, pages, remove, sorted, update};
+use super::steps::{ids, insert, remove, sorted, update};
 use crate::fixtures::{account, in_operation, in_session, next, operation, record};
 use crate::harness::MetadataHarness;
+use crate::pages::pages;
 
 async fn in_flight(store: &dyn Metadata) -> Vec<WorkspaceId> {
     let answer = store.in_flight(None, usize::MAX).await;

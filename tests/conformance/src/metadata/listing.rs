@@ -5,9 +5,10 @@ use workdisk::model::{
     AccountId, Intent, SessionType, Status, VolumeId, WorkspaceFilter, WorkspaceId, WorkspaceRecord,
 };
 
-use super::steps::{all, ids, insert, listed, pages, remove, sorted, update};
+use super::steps::{all, ids, insert, listed, remove, sorted, update};
 use crate::fixtures::{account, at, in_session, key, name, named, next, operation, record};
 use crate::harness::MetadataHarness;
+use crate::pages::pages;
 
 async fn insert_many(store: &dyn Metadata, account: &AccountId, count: usize) -> Vec<WorkspaceId> {
     let mut records: Vec<WorkspaceRecord> = (0..count).map(|_| record(account)).collect();

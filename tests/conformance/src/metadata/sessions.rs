@@ -4,9 +4,10 @@ use workdisk::Metadata;
 use workdisk::metadata::{SessionPosition, session_position};
 use workdisk::model::{Timestamp, WorkspaceId, WorkspaceRecord};
 
-use super::steps::{ids, insert, pages, remove, update};
+use super::steps::{ids, insert, remove, update};
 use crate::fixtures::{account, at, in_session, next, record, session};
 use crate::harness::MetadataHarness;
+use crate::pages::pages;
 
 async fn ending(store: &dyn Metadata, until: Option<Timestamp>) -> Vec<WorkspaceId> {
     let answer = store.sessions(until, None, usize::MAX).await;

@@ -7,10 +7,11 @@ use workdisk::metadata::{Outcome, SnapshotChange};
 use workdisk::model::{AccountId, SnapshotId, SnapshotRecord, WorkspaceId, WorkspaceRecord};
 
 use super::steps::{
-    assert_stored, insert, pages, puts, remove, snapshots, try_update, update, with_snapshots,
+    assert_stored, insert, puts, remove, snapshots, try_update, update, with_snapshots,
 };
 use crate::fixtures::{account, next, record, snapshot, snapshot_key, snapshot_name};
 use crate::harness::MetadataHarness;
+use crate::pages::pages;
 
 /// A workspace with these snapshots.
 async fn workspace_with(

@@ -2,24 +2,49 @@
 
 use std::sync::Arc;
 
-use workdisk::Metadata;
-use workdisk_conformance::{Harness, MetadataHarness, Skip};
-use workdisk_memory::MemoryMetadata;
+use workdisk::model::VolumeId;
+use workdisk::{Metadata, Volume};
+use workdisk_conformance::fixtures::allocated_below;
+use workdisk_conformance::{Harness, MetadataHarness, Skip, VolumeHarness};
+use workdisk_memory::{MemoryMetadata, MemoryVolume};
 
-struct Direct(MemoryMetadata);
+/// Clones share one state, so that what is kept here is the disk.
+struct Direct {
+    metadata: MemoryMetadata,
+    volume: MemoryVolume,
+}
 
 impl Harness for Direct {
     async fn start() -> Result<Self, Skip> {
-        Ok(Self(MemoryMetadata::new()))
+        Ok(Self {
+            metadata: MemoryMetadata::new(),
+            volume: MemoryVolume::new().unwrap(),
+        })
     }
 }
 
 impl MetadataHarness for Direct {
     async fn open(&self) -> Arc<dyn Metadata> {
-        Arc::new(self.0.clone())
+        Arc::new(self.metadata.clone())
     }
 }
 
-mod metadata {
-    workdisk_conformance::metadata_tests!(super::Direct);
+impl VolumeHarness for Direct {
+    async fn open(&self) -> Arc<dyn Volume> {
+        Arc::new(self.volume.clone())
+    }
+
+    fn allocated_bytes(&self) -> Option<u64> {
+        let path = self.volume.path(VolumeId::new());
+        allocated_below(path.parent()?).ok()
+    }
+}
+
+mod direct {
+    mod metadata {
+        workdisk_conformance::metadata_tests!(super::super::Direct);
+    }
+    mod volume {
+        workdisk_conformance::volume_tests!(super::super::Direct);
+    }
 }
