@@ -42,7 +42,7 @@
 //! what a caller does then.
 
 mod cases;
-//F pub mod faults;
+pub mod faults;
 pub mod fixtures;
 mod harness;
 pub mod metadata;
@@ -51,7 +51,7 @@ mod run;
 mod skip;
 pub mod volume;
 
-//F pub use faults::{Faults, FaultyMetadata, FaultyVolume, Gate, Method};
+pub use faults::{Faults, FaultyMetadata, FaultyVolume, Gate, Method};
 pub use harness::{Attribute, Harness, MetadataHarness, VolumeHarness};
 pub use run::run;
 pub use skip::Skip;

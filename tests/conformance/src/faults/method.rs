@@ -1,0 +1,53 @@
+//! What can be called.
+
+/// A method of [`Metadata`](workdisk::Metadata) or [`Volume`](workdisk::Volume) that may fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Method {
+    /// [`Metadata::begin`](workdisk::Metadata::begin).
+    Begin,
+    /// [`Metadata::commit`](workdisk::Metadata::commit).
+    Commit,
+    /// [`Metadata::workspace`](workdisk::Metadata::workspace).
+    Workspace,
+    /// [`Metadata::workspaces_named`](workdisk::Metadata::workspaces_named).
+    WorkspacesNamed,
+    /// [`Metadata::list`](workdisk::Metadata::list).
+    ListWorkspaces,
+    /// [`Metadata::snapshot`](workdisk::Metadata::snapshot).
+    Snapshot,
+    /// [`Metadata::snapshot_named`](workdisk::Metadata::snapshot_named).
+    SnapshotNamed,
+    /// [`Metadata::snapshots`](workdisk::Metadata::snapshots).
+    Snapshots,
+    /// [`Metadata::in_flight`](workdisk::Metadata::in_flight).
+    InFlight,
+    /// [`Metadata::sessions`](workdisk::Metadata::sessions).
+    Sessions,
+    /// [`Volume::bind`](workdisk::Volume::bind).
+    Bind,
+    /// [`Volume::create`](workdisk::Volume::create).
+    Create,
+    /// [`Volume::fork`](workdisk::Volume::fork).
+    Fork,
+    /// [`Volume::freeze`](workdisk::Volume::freeze).
+    Freeze,
+    /// [`Volume::mount`](workdisk::Volume::mount).
+    Mount,
+    /// [`Volume::recipe`](workdisk::Volume::recipe).
+    Recipe,
+    /// [`Volume::unmount`](workdisk::Volume::unmount).
+    Unmount,
+    /// [`Volume::remove`](workdisk::Volume::remove).
+    Remove,
+    /// [`Volume::status`](workdisk::Volume::status).
+    Status,
+    /// [`Volume::list`](workdisk::Volume::list).
+    ListVolumes,
+    /// [`Volume::usage`](workdisk::Volume::usage).
+    Usage,
+    /// [`Volume::check`](workdisk::Volume::check).
+    Check,
+    /// [`Volume::reclaim`](workdisk::Volume::reclaim).
+    Reclaim,
+}
