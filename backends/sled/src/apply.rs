@@ -1,9 +1,11 @@
 //! Judging a change and applying it, by the one thread that writes.
 
+use std::collections::HashMap;
+
 use sled::{Batch, Db};
 use workdisk::error::BackendError;
 use workdisk::metadata::{Change, Generation, Outcome, SnapshotChange, session_position};
-use workdisk::model::{NameKey, SnapshotRecord, WorkspaceId, WorkspaceRecord};
+use workdisk::model::{NameKey, SnapshotId, SnapshotRecord, WorkspaceId, WorkspaceRecord};
 
 use crate::encoding::{Format, decode, encode};
 use crate::{failed, keys};
@@ -64,11 +66,16 @@ fn stored(db: &Db, key: &[u8]) -> Result<Option<WorkspaceRecord>, BackendError> 
         .transpose()
 }
 
+/// The account that has a workspace of that id.
+fn account_of(db: &Db, id: WorkspaceId) -> Result<Option<sled::IVec>, BackendError> {
+    db.get(keys::account(id)).map_err(failed)
+}
+
 fn insert(db: &Db, batch: &mut Batch, record: &WorkspaceRecord) -> Result<Outcome, BackendError> {
     if record.version != 1 {
         return Err(BackendError::invalid_input("a new record has version 1"));
     }
-    if stored(db, &keys::record(&record.account, record.id))?.is_some() {
+    if account_of(db, record.id)?.is_some() {
         return Ok(Outcome::VersionConflict);
     }
     if name_is_taken(db, record)? {
@@ -90,6 +97,12 @@ fn update(
             "the record's version does not follow",
         ));
     }
+    let account = account_of(db, record.id)?;
+    if account.is_some_and(|account| *account != *record.account.as_str().as_bytes()) {
+        return Err(BackendError::invalid_input(
+            "a workspace stays with its account",
+        ));
+    }
     let key = keys::record(&record.account, record.id);
     let Some(before) = stored(db, &key)?.filter(|before| before.version == expected) else {
         return Ok(Outcome::VersionConflict);
@@ -99,43 +112,48 @@ fn update(
     }
     take_indexes_away(batch, &before);
     put_record(batch, record)?;
-    // What earlier changes of the same list put and removed, by name: the tree does not show it yet.
-    let mut put: Vec<&SnapshotRecord> = Vec::new();
-    let mut gone = Vec::new();
-    for change in snapshots {
-        match change {
-            SnapshotChange::Put(snapshot) => {
-                let holder = snapshot_of_name(db, record.id, snapshot.name.key())?;
-                let stored_elsewhere = holder
-                    .is_some_and(|holder| holder.id != snapshot.id && !gone.contains(&holder.id));
-                let put_elsewhere = put.iter().any(|other| {
-                    other.id != snapshot.id && other.name.key() == snapshot.name.key()
-                });
-                if stored_elsewhere || put_elsewhere {
-                    return Ok(Outcome::SnapshotNameTaken);
-                }
-                if let Some(before) = snapshot_of_id(db, record.id, snapshot.id)? {
-                    take_snapshot_away(batch, record.id, &before);
-                }
-                put_snapshot(batch, record.id, snapshot)?;
-                put.push(snapshot);
-            }
-            SnapshotChange::Remove(id) => {
-                if let Some(snapshot) = snapshot_of_id(db, record.id, *id)? {
-                    take_snapshot_away(batch, record.id, &snapshot);
-                }
-                for snapshot in put.iter().filter(|snapshot| snapshot.id == *id) {
-                    take_snapshot_away(batch, record.id, snapshot);
-                }
-                put.retain(|snapshot| snapshot.id != *id);
-                gone.push(*id);
-            }
+    change_snapshots(db, batch, record.id, snapshots)
+}
+
+/// Judges and puts down changes of snapshots, each on what those before it left.
+fn change_snapshots(
+    db: &Db,
+    batch: &mut Batch,
+    workspace: WorkspaceId,
+    changes: &[SnapshotChange],
+) -> Result<Outcome, BackendError> {
+    // What earlier changes left, by id: the tree does not show it yet.
+    let mut changed: HashMap<SnapshotId, Option<&SnapshotRecord>> = HashMap::new();
+    for change in changes {
+        let (id, put) = match change {
+            SnapshotChange::Put(snapshot) => (snapshot.id, Some(snapshot)),
+            SnapshotChange::Remove(id) => (*id, None),
             _ => {
                 return Err(BackendError::unsupported(
                     "the store does not know this kind of change",
                 ));
             }
+        };
+        if let Some(snapshot) = put {
+            let key = snapshot.name.key();
+            let stored = snapshot_of_name(db, workspace, key)?;
+            let stored = stored.is_some_and(|it| it.id != id && !changed.contains_key(&it.id));
+            let mut earlier = changed.values().flatten();
+            if stored || earlier.any(|it| it.id != id && it.name.key() == key) {
+                return Ok(Outcome::SnapshotNameTaken);
+            }
         }
+        let before = match changed.get(&id) {
+            Some(before) => before.cloned(),
+            None => snapshot_of_id(db, workspace, id)?,
+        };
+        if let Some(before) = before {
+            take_snapshot_away(batch, workspace, &before);
+        }
+        if let Some(snapshot) = put {
+            put_snapshot(batch, workspace, snapshot)?;
+        }
+        changed.insert(id, put);
     }
     Ok(Outcome::Done)
 }
@@ -143,6 +161,7 @@ fn update(
 fn remove(db: &Db, batch: &mut Batch, record: &WorkspaceRecord) -> Result<Outcome, BackendError> {
     take_indexes_away(batch, record);
     batch.remove(keys::record(&record.account, record.id));
+    batch.remove(keys::account(record.id));
     for entry in db.scan_prefix(keys::snapshots(record.id)) {
         let (key, bytes) = entry.map_err(failed)?;
         take_snapshot_away(batch, record.id, &decode(&key, &bytes)?);
@@ -169,6 +188,7 @@ fn name_is_taken(db: &Db, record: &WorkspaceRecord) -> Result<bool, BackendError
 pub(crate) fn put_record(batch: &mut Batch, record: &WorkspaceRecord) -> Result<(), BackendError> {
     let account = record.account.as_str().as_bytes();
     batch.insert(keys::record(&record.account, record.id), encode(record)?);
+    batch.insert(keys::account(record.id), account);
     if let Some(name) = &record.name {
         batch.insert(keys::name(&record.account, name.key(), record.id), &[]);
     }
@@ -227,7 +247,7 @@ pub(crate) fn snapshot_of_name(
 pub(crate) fn snapshot_of_id(
     db: &Db,
     workspace: WorkspaceId,
-    id: workdisk::model::SnapshotId,
+    id: SnapshotId,
 ) -> Result<Option<SnapshotRecord>, BackendError> {
     snapshot_behind(db, workspace, &keys::snapshot_id(workspace, id))
 }

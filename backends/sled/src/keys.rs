@@ -18,6 +18,11 @@ pub(crate) fn record(account: &AccountId, id: WorkspaceId) -> Vec<u8> {
     [records(account), id.as_uuid().as_bytes().to_vec()].concat()
 }
 
+/// Whose a workspace is.
+pub(crate) fn account(id: WorkspaceId) -> Vec<u8> {
+    of_workspace(b'a', id)
+}
+
 /// Every key of an account's workspaces of one name begins so.
 pub(crate) fn names(account: &AccountId, name: &NameKey) -> Vec<u8> {
     let mut key = of_account(b'n', account);

@@ -21,6 +21,7 @@ macro_rules! for_each_metadata_case {
                 update_of_an_old_version_conflicts
                 update_of_a_version_to_come_conflicts
                 insertion_of_a_present_id_conflicts
+                insertion_of_an_id_of_another_account_conflicts
                 change_of_an_absent_record_conflicts
                 removed_record_is_gone
                 removal_of_an_old_version_conflicts
@@ -62,6 +63,8 @@ macro_rules! for_each_metadata_case {
                 two_snapshots_of_one_change_do_not_share_a_name
                 snapshot_name_is_free_in_another_workspace
                 name_freed_earlier_in_a_change_is_free
+                name_left_earlier_in_a_change_is_free
+                later_put_of_one_change_stands
                 conflict_changes_no_snapshot
                 removed_workspace_takes_its_snapshots
                 snapshot_of_another_workspace_is_none

@@ -256,3 +256,15 @@ pub async fn update_that_moves_the_account_is_invalid<H: MetadataHarness>(harnes
     assert_stored(&store, &first).await;
     assert_eq!(stored(&store, &moved).await, None);
 }
+
+/// "There already for an insertion": an id is one workspace's, whatever the account.
+pub async fn insertion_of_an_id_of_another_account_conflicts<H: MetadataHarness>(harness: H) {
+    let store = harness.open().await;
+    let first = record(&account("ours"));
+    insert(&store, &first).await;
+    let mut other = record(&account("theirs"));
+    other.id = first.id;
+    assert_eq!(try_insert(&store, &other).await, Outcome::VersionConflict);
+    assert_stored(&store, &first).await;
+    assert_eq!(stored(&store, &other).await, None);
+}

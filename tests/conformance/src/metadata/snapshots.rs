@@ -227,3 +227,30 @@ pub async fn pages_are_complete_and_in_order<H: MetadataHarness>(harness: H) {
         "after a place where none stands"
     );
 }
+
+/// "The snapshots' names in the order of their changes": the second judges what the first left.
+pub async fn name_left_earlier_in_a_change_is_free<H: MetadataHarness>(harness: H) {
+    let store = harness.open().await;
+    let mut renamed = snapshot(1, "a");
+    let before = workspace_with(&store, &account("ours"), from_ref(&renamed)).await;
+    renamed.name = snapshot_name("b");
+    let fresh = snapshot(2, "A");
+    let after = with_snapshots(&before, from_ref(&fresh));
+    update(&store, &after, &puts(&[renamed.clone(), fresh.clone()])).await;
+    assert_eq!(by_name(&store, after.id, "a").await, Some(fresh));
+    assert_eq!(by_name(&store, after.id, "b").await, Some(renamed));
+}
+
+/// "Adds it, or replaces the one of the same id": within one change too.
+pub async fn later_put_of_one_change_stands<H: MetadataHarness>(harness: H) {
+    let store = harness.open().await;
+    let before = workspace_with(&store, &account("ours"), &[]).await;
+    let first = snapshot(1, "a");
+    let mut later = first.clone();
+    later.name = snapshot_name("b");
+    let after = with_snapshots(&before, from_ref(&first));
+    update(&store, &after, &puts(&[first, later.clone()])).await;
+    assert_eq!(by_name(&store, after.id, "a").await, None);
+    assert_eq!(by_name(&store, after.id, "b").await, Some(later.clone()));
+    assert_eq!(snapshots(&store, after.id).await, [later]);
+}
