@@ -1,0 +1,74 @@
+//! The contract of `Volume`, directly and behind a wrapper.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where it meets what it does not expect"
+)]
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use workdisk::Volume;
+use workdisk_conformance::fixtures::allocated_below;
+use workdisk_conformance::{Attribute, Faults, FaultyVolume, Harness, Skip, VolumeHarness};
+use workdisk_overlayfs::OverlayVolume;
+
+struct Direct(TempDir);
+
+impl Harness for Direct {
+    async fn start() -> Result<Self, Skip> {
+        let folder = tempfile::tempdir().unwrap();
+        OverlayVolume::probe(folder.path()).map_err(|error| Skip::new(error.to_string()))?;
+        Ok(Self(folder))
+    }
+}
+
+impl VolumeHarness for Direct {
+    async fn open(&self) -> Arc<dyn Volume> {
+        Arc::new(
+            OverlayVolume::open(self.0.path().join("volumes"))
+                .await
+                .unwrap(),
+        )
+    }
+
+    /// The first write to a file of a lower layer breaks its links, as the crate's docs say.
+    fn loses(&self) -> Vec<Attribute> {
+        vec![Attribute::HardLinks]
+    }
+
+    fn allocated_bytes(&self) -> Option<u64> {
+        allocated_below(&self.0.path().join("volumes")).ok()
+    }
+}
+
+/// Behind a wrapper that has nothing planned.
+struct Wrapped(Direct);
+
+impl Harness for Wrapped {
+    async fn start() -> Result<Self, Skip> {
+        Ok(Self(Direct::start().await?))
+    }
+}
+
+impl VolumeHarness for Wrapped {
+    async fn open(&self) -> Arc<dyn Volume> {
+        Arc::new(FaultyVolume::new(self.0.open().await, &Faults::new()))
+    }
+
+    fn loses(&self) -> Vec<Attribute> {
+        self.0.loses()
+    }
+
+    fn allocated_bytes(&self) -> Option<u64> {
+        self.0.allocated_bytes()
+    }
+}
+
+mod direct {
+    workdisk_conformance::volume_tests!(super::Direct);
+}
+
+mod wrapped {
+    workdisk_conformance::volume_tests!(super::Wrapped);
+}
