@@ -76,7 +76,8 @@ async fn calls_of_both_stores_are_counted_together() {
     volumes.create(id).await.unwrap();
     stage.store.begin().await.unwrap();
     // Neither can fail, and neither is counted.
-    (volumes.info(), volumes.path(id));
+    volumes.info();
+    volumes.path(id);
     let error = volumes.freeze(id, VolumeId::new()).await.unwrap_err();
     assert_eq!(*error.kind(), BackendErrorKind::Full);
     assert_eq!(stage.faults.calls(), 3);

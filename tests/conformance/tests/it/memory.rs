@@ -11,7 +11,7 @@ use workdisk_conformance::{
 use workdisk_memory::{MemoryMetadata, MemoryVolume};
 
 /// Clones share one state, so that what is kept here is the disk.
-struct Direct {
+pub(crate) struct Direct {
     metadata: MemoryMetadata,
     volume: MemoryVolume,
 }

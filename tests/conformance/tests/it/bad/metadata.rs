@@ -1,0 +1,181 @@
+//! A store with a flaw.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use workdisk::metadata::{Change, Generation, Outcome, SessionPosition};
+use workdisk::model::{
+    AccountId, NameKey, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId,
+    WorkspaceRecord,
+};
+use workdisk::{BackendError, Metadata};
+
+/// What the store does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MetadataFlaw {
+    ForgetsWrites,
+    ForgetsRemovals,
+    IgnoresTheVersion,
+    SaysDoneToATakenName,
+    ListsAPageTwice,
+    IgnoresTheFilter,
+    ForgetsSnapshots,
+    HidesDiscards,
+    HidesEndlessSessions,
+    RepeatsTheGeneration,
+}
+
+#[derive(Debug)]
+pub(super) struct BadMetadata {
+    inner: Arc<dyn Metadata>,
+    flaw: MetadataFlaw,
+}
+
+impl BadMetadata {
+    pub(super) fn new(inner: Arc<dyn Metadata>, flaw: MetadataFlaw) -> Self {
+        Self { inner, flaw }
+    }
+
+    fn has(&self, flaw: MetadataFlaw) -> bool {
+        self.flaw == flaw
+    }
+
+    /// The change as it would be if it had been decided on the stored version.
+    async fn on_the_stored_version(&self, change: Change) -> Result<Change, BackendError> {
+        let Change::Update {
+            expected,
+            mut record,
+            snapshots,
+        } = change
+        else {
+            return Ok(change);
+        };
+        let stored = self.inner.workspace(&record.account, record.id).await?;
+        let expected = stored.map_or(expected, |stored| stored.version);
+        record.version = expected + 1;
+        Ok(Change::Update {
+            expected,
+            record,
+            snapshots,
+        })
+    }
+}
+
+#[async_trait]
+impl Metadata for BadMetadata {
+    async fn begin(&self) -> Result<Generation, BackendError> {
+        let generation = self.inner.begin().await?;
+        let number = if self.has(MetadataFlaw::RepeatsTheGeneration) {
+            1
+        } else {
+            generation.number
+        };
+        Ok(Generation::new(generation.store, number))
+    }
+
+    async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
+        let is_removal = matches!(change, Change::Remove { .. });
+        let is_forgotten = self.has(MetadataFlaw::ForgetsWrites)
+            || (self.has(MetadataFlaw::ForgetsRemovals) && is_removal);
+        if is_forgotten {
+            return Ok(Outcome::Done);
+        }
+        let change = if self.has(MetadataFlaw::IgnoresTheVersion) {
+            self.on_the_stored_version(change).await?
+        } else {
+            change
+        };
+        let outcome = self.inner.commit(change).await?;
+        if self.has(MetadataFlaw::SaysDoneToATakenName) && outcome == Outcome::NameTaken {
+            return Ok(Outcome::Done);
+        }
+        Ok(outcome)
+    }
+
+    async fn workspace(
+        &self,
+        account: &AccountId,
+        id: WorkspaceId,
+    ) -> Result<Option<WorkspaceRecord>, BackendError> {
+        self.inner.workspace(account, id).await
+    }
+
+    async fn workspaces_named(
+        &self,
+        account: &AccountId,
+        key: &NameKey,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        self.inner.workspaces_named(account, key).await
+    }
+
+    async fn list(
+        &self,
+        account: &AccountId,
+        filter: &WorkspaceFilter,
+        after: Option<WorkspaceId>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        let after = after.filter(|_| !self.has(MetadataFlaw::ListsAPageTwice));
+        let everything = WorkspaceFilter::default();
+        let filter = if self.has(MetadataFlaw::IgnoresTheFilter) {
+            &everything
+        } else {
+            filter
+        };
+        self.inner.list(account, filter, after, limit).await
+    }
+
+    async fn snapshot(
+        &self,
+        workspace: WorkspaceId,
+        id: SnapshotId,
+    ) -> Result<Option<SnapshotRecord>, BackendError> {
+        let found = self.inner.snapshot(workspace, id).await?;
+        Ok(found.filter(|_| !self.has(MetadataFlaw::ForgetsSnapshots)))
+    }
+
+    async fn snapshot_named(
+        &self,
+        workspace: WorkspaceId,
+        key: &NameKey,
+    ) -> Result<Option<SnapshotRecord>, BackendError> {
+        self.inner.snapshot_named(workspace, key).await
+    }
+
+    async fn snapshots(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<SnapshotRecord>, BackendError> {
+        self.inner.snapshots(workspace, after, limit).await
+    }
+
+    async fn in_flight(
+        &self,
+        after: Option<WorkspaceId>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        let mut records = self.inner.in_flight(after, limit).await?;
+        if self.has(MetadataFlaw::HidesDiscards) {
+            records.retain(|record| record.operation.is_some());
+        }
+        Ok(records)
+    }
+
+    async fn sessions(
+        &self,
+        until: Option<Timestamp>,
+        after: Option<SessionPosition>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        let mut records = self.inner.sessions(until, after, limit).await?;
+        if self.has(MetadataFlaw::HidesEndlessSessions) {
+            records.retain(|record| {
+                let session = record.session.as_ref();
+                session.is_some_and(|session| session.lease.is_some())
+            });
+        }
+        Ok(records)
+    }
+}
