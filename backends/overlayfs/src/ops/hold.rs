@@ -12,7 +12,7 @@ use workdisk::session::{holders_under, holders_where};
 
 use crate::error::{OverlayError, Result};
 use crate::layer::LayerId;
-use crate::overlay::in_use::upper_in_use;
+use crate::overlay::in_use::{outlasts_spawns, upper_in_use};
 use crate::overlay::mountinfo::{is_mount_point, mounts_of};
 use crate::store::Store;
 use crate::tree::remove::remove_tree;
@@ -33,7 +33,7 @@ impl Store {
                 holders: holders_under(&self.mount_path(volume)),
             });
         }
-        if !self.is_used(upper)? {
+        if !outlasts_spawns(|| self.is_used(upper))? {
             return Ok(());
         }
         Err(OverlayError::Busy {

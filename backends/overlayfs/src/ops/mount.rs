@@ -10,6 +10,7 @@ use workdisk::session::holders_under;
 use workdisk::volume::{MountRecipe, VolumeKind};
 
 use crate::error::{OverlayError, Result};
+use crate::overlay::in_use::outlasts_spawns;
 use crate::overlay::{Stack, mount_stack};
 use crate::store::Store;
 
@@ -38,18 +39,17 @@ impl Store {
             let path = self.mount_path(volume);
             // More than one, if something was mounted over it.
             while self.is_mounted(volume)? {
-                match unmount(&path, UnmountFlags::NOFOLLOW) {
-                    Ok(()) => {}
-                    Err(Errno::BUSY) => {
-                        return Err(OverlayError::Busy {
-                            volume,
-                            reason: "is mounted and in use",
-                            holders: holders_under(&path),
-                        });
-                    }
-                    Err(errno) => {
-                        return Err(OverlayError::io("unmount", volume.to_string(), errno));
-                    }
+                let in_use = outlasts_spawns(|| match unmount(&path, UnmountFlags::NOFOLLOW) {
+                    Ok(()) => Ok(false),
+                    Err(Errno::BUSY) => Ok(true),
+                    Err(errno) => Err(OverlayError::io("unmount", volume.to_string(), errno)),
+                })?;
+                if in_use {
+                    return Err(OverlayError::Busy {
+                        volume,
+                        reason: "is mounted and in use",
+                        holders: holders_under(&path),
+                    });
                 }
             }
             // The unmount has written everything; this also tells of what could not be written.

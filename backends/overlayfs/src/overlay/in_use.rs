@@ -1,6 +1,7 @@
 //! Whether anything can still write to an upper layer.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{self, XattrFlags};
 use rustix::io::Errno;
@@ -9,6 +10,27 @@ use super::context::configured;
 
 /// What a mount with an index writes to the root of an upper layer.
 const MARKS: [&str; 2] = ["trusted.overlay.origin", "trusted.overlay.uuid"];
+
+/// For how long a use is taken for one that is about to end.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Asks again for a while, as long as the answer is that something is in use.
+///
+/// A thread of this process that spawns a program copies every open file, and close-on-exec closes the copies only when
+/// the program begins. In between, a mount or a file that was just closed is still held, by nobody who would use it. The
+/// answer `true` therefore means that the use went on for half a second.
+pub(crate) fn outlasts_spawns<E>(mut in_use: impl FnMut() -> Result<bool, E>) -> Result<bool, E> {
+    let end = Instant::now() + PATIENCE;
+    let mut pause = Duration::from_millis(1);
+    while in_use()? {
+        if Instant::now() >= end {
+            return Ok(true);
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+    Ok(false)
+}
 
 /// Whether some overlay uses the folder as its upper layer: here, in another mount namespace, or unmounted lazily and kept
 /// by an open file.

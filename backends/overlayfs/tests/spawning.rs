@@ -1,0 +1,90 @@
+//! A process that starts programs while it works on volumes.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where it meets what it does not expect"
+)]
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use workdisk::Volume;
+use workdisk::metadata::Generation;
+use workdisk::model::{StoreId, VolumeId};
+use workdisk_overlayfs::OverlayVolume;
+
+/// Runs `work` while threads do nothing but start programs.
+fn while_spawning(work: impl FnOnce()) {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    Command::new("true").status().unwrap();
+                }
+            });
+        }
+        // The threads must end when `work` panics, too.
+        let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        done.store(true, Ordering::Relaxed);
+        if let Err(panic) = answer {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+fn usable(folder: &Path) -> bool {
+    let probed = OverlayVolume::probe(folder);
+    assert!(
+        probed.is_ok() || std::env::var_os("WORKDISK_REQUIRE_OVERLAYFS").is_none(),
+        "{probed:?}"
+    );
+    probed.is_ok()
+}
+
+/// A program that was just being started held a copy of the mount that the probe had dropped, until it was executed. The
+/// probe took that for a host that cannot tell whether a layer is in use, and answered `Unsupported`.
+#[test]
+fn probe_is_not_confused_by_programs_that_start() {
+    let folder = tempfile::tempdir().unwrap();
+    if !usable(folder.path()) {
+        return;
+    }
+    while_spawning(|| {
+        for _ in 0..60 {
+            OverlayVolume::probe(folder.path()).unwrap();
+        }
+    });
+}
+
+/// The same copies, of files and mounts just closed, made a volume that nobody used `Busy`.
+#[test]
+fn volumes_are_not_busy_because_programs_start() {
+    let folder = tempfile::tempdir().unwrap();
+    if !usable(folder.path()) {
+        return;
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let volumes = runtime
+        .block_on(OverlayVolume::open(folder.path().join("volumes")))
+        .unwrap();
+    let generation = Generation::new(StoreId::new(), 1);
+    runtime.block_on(volumes.bind(generation, false)).unwrap();
+    while_spawning(|| {
+        runtime.block_on(async {
+            for round in 0..20 {
+                let [id, frozen] = [VolumeId::new(), VolumeId::new()];
+                volumes.create(id).await.unwrap();
+                let path = volumes.mount(id).await.unwrap();
+                for file in 0..20 {
+                    std::fs::write(path.join(file.to_string()), round.to_string()).unwrap();
+                }
+                volumes.unmount(id).await.unwrap();
+                volumes.freeze(id, frozen).await.unwrap();
+                volumes.remove(id).await.unwrap();
+            }
+        });
+    });
+}
