@@ -7,12 +7,15 @@
 )]
 
 mod support;
+#[path = "../tree/mod.rs"]
+mod tree;
 
 mod backends;
 mod codes;
 mod crash;
 mod files;
 mod listing;
+mod model;
 mod names;
 mod races;
 mod sessions;

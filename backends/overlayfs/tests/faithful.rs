@@ -6,170 +6,33 @@
     reason = "a test ends where it meets what it does not expect, and says why it is skipped"
 )]
 
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
+#[path = "../../../tests/tree/mod.rs"]
+mod tree;
+
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, lchown, symlink};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat};
 use workdisk::Volume;
 use workdisk::model::VolumeId;
 use workdisk_overlayfs::{OverlayOptions, OverlayVolume};
 
+use self::tree::{Edit, Manifest, apply, edit, is_exception, manifest, without_times};
+
 #[derive(Clone, Debug)]
 enum Step {
-    Write(usize, u8),
-    Append(usize),
-    Truncate(usize, u16),
-    Remove(usize),
-    RemoveTree(usize),
-    Folder(usize),
-    Rename(usize, usize),
-    Link(usize, usize),
-    Symlink(usize),
-    Mode(usize, u32),
-    Owner(usize),
-    Attribute(usize, u8),
-    Fifo(usize),
-    Device(usize),
+    Edit(Edit),
     /// Ends the session, freezes, and goes on with the volume or with a fork of it.
     Freeze(bool),
 }
 
-const NAMES: [&[u8]; 3] = [b"a", b"b c", b"\xff\n,:\\"];
-
-/// A path of one to three names.
-fn path(n: usize) -> PathBuf {
-    let mut path = PathBuf::new();
-    let mut rest = n;
-    for _ in 0..=n % 3 {
-        rest /= 3;
-        path.push(OsStr::from_bytes(NAMES[rest % 3]));
-    }
-    path
-}
-
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let at = || 0..81_usize;
     let step = prop_oneof![
-        4 => (at(), any::<u8>()).prop_map(|(at, byte)| Step::Write(at, byte)),
-        2 => at().prop_map(Step::Append),
-        1 => (at(), any::<u16>()).prop_map(|(at, size)| Step::Truncate(at, size)),
-        2 => at().prop_map(Step::Remove),
-        2 => at().prop_map(Step::RemoveTree),
-        5 => at().prop_map(Step::Folder),
-        6 => (at(), at()).prop_map(|(from, to)| Step::Rename(from, to)),
-        1 => (at(), at()).prop_map(|(from, to)| Step::Link(from, to)),
-        1 => at().prop_map(Step::Symlink),
-        1 => (at(), 0..0o7777_u32).prop_map(|(at, mode)| Step::Mode(at, mode)),
-        1 => at().prop_map(Step::Owner),
-        1 => (at(), any::<u8>()).prop_map(|(at, byte)| Step::Attribute(at, byte)),
-        1 => at().prop_map(Step::Fifo),
-        1 => at().prop_map(Step::Device),
+        30 => edit().prop_map(Step::Edit),
         8 => any::<bool>().prop_map(Step::Freeze),
     ];
     prop::collection::vec(step, 1..120)
-}
-
-/// Does a step in a folder; answers whether it could be done.
-fn apply(root: &Path, step: &Step) -> bool {
-    let at = |n: &usize| root.join(path(*n));
-    match step {
-        Step::Write(n, byte) => fs::write(at(n), [*byte; 100]).is_ok(),
-        Step::Append(n) => {
-            let file = fs::OpenOptions::new().append(true).open(at(n));
-            file.is_ok_and(|mut file| std::io::Write::write_all(&mut file, b"more").is_ok())
-        }
-        Step::Truncate(n, size) => fs::OpenOptions::new()
-            .write(true)
-            .open(at(n))
-            .is_ok_and(|file| file.set_len(u64::from(*size)).is_ok()),
-        Step::Remove(n) => fs::remove_file(at(n)).is_ok() || fs::remove_dir(at(n)).is_ok(),
-        Step::RemoveTree(n) => fs::remove_dir_all(at(n)).is_ok(),
-        Step::Folder(n) => fs::create_dir(at(n)).is_ok(),
-        Step::Rename(from, to) => fs::rename(at(from), at(to)).is_ok(),
-        Step::Link(from, to) => fs::hard_link(at(from), at(to)).is_ok(),
-        Step::Symlink(n) => symlink("/etc/target", at(n)).is_ok(),
-        Step::Mode(n, mode) => fs::set_permissions(at(n), PermissionsExt::from_mode(*mode)).is_ok(),
-        Step::Owner(n) => lchown(at(n), Some(1000), Some(1001)).is_ok(),
-        Step::Attribute(n, byte) => {
-            let flags = XattrFlags::empty();
-            rustix::fs::lsetxattr(at(n), "user.x", &[*byte], flags).is_ok()
-        }
-        Step::Fifo(n) => mknodat(CWD, at(n), FileType::Fifo, Mode::RUSR, 0).is_ok(),
-        Step::Device(n) => {
-            let null = rustix::fs::makedev(1, 3);
-            mknodat(CWD, at(n), FileType::CharacterDevice, Mode::RUSR, null).is_ok()
-        }
-        Step::Freeze(_) => true,
-    }
-}
-
-/// Whether a step touches what overlayfs treats differently: a file of several names, which breaks at the first change,
-/// and what a symbolic link or a device leads out to.
-fn is_exception(oracle: &Path, step: &Step) -> bool {
-    let special = |n: &usize| {
-        fs::symlink_metadata(oracle.join(path(*n))).is_ok_and(|meta| {
-            let kind = meta.file_type();
-            !meta.is_dir() && (meta.nlink() > 1 || kind.is_symlink() || !kind.is_file())
-        })
-    };
-    match step {
-        Step::Write(n, _)
-        | Step::Append(n)
-        | Step::Truncate(n, _)
-        | Step::Mode(n, _)
-        | Step::Owner(n)
-        | Step::Attribute(n, _) => special(n),
-        Step::Rename(from, to) => special(from) && special(to),
-        _ => false,
-    }
-}
-
-type Manifest = BTreeMap<PathBuf, (u32, u32, u32, u64, Vec<u8>, Vec<u8>, (i64, i64))>;
-
-/// Everything that a tree shows.
-fn manifest(root: &Path) -> Manifest {
-    let mut found = Manifest::new();
-    let mut pending = vec![root.to_owned()];
-    while let Some(at) = pending.pop() {
-        let meta = fs::symlink_metadata(&at).unwrap();
-        let kind = meta.file_type();
-        let content = if kind.is_file() {
-            fs::read(&at).unwrap()
-        } else if kind.is_symlink() {
-            fs::read_link(&at).unwrap().as_os_str().as_bytes().to_vec()
-        } else {
-            vec![u8::from(kind.is_fifo())]
-        };
-        let mut value = [0; 16];
-        let length = rustix::fs::lgetxattr(&at, "user.x", &mut value[..]).unwrap_or(0);
-        let entry = (
-            meta.mode(),
-            meta.uid(),
-            meta.gid(),
-            meta.rdev(),
-            content,
-            value[..length].to_vec(),
-            (meta.mtime(), meta.mtime_nsec()),
-        );
-        if kind.is_dir() {
-            pending.extend(fs::read_dir(&at).unwrap().map(|it| it.unwrap().path()));
-        }
-        found.insert(at.strip_prefix(root).unwrap().to_owned(), entry);
-    }
-    found
-}
-
-fn without_times(manifest: &Manifest) -> Manifest {
-    let mut manifest = manifest.clone();
-    for entry in manifest.values_mut() {
-        entry.6 = (0, 0);
-    }
-    manifest
 }
 
 async fn run(steps: &[Step], width: usize) {
@@ -185,11 +48,14 @@ async fn run(steps: &[Step], width: usize) {
     let mut root = volumes.mount(id).await.unwrap();
     let mut kept: Vec<(VolumeId, Manifest)> = Vec::new();
     for step in steps {
-        let Step::Freeze(fork) = step else {
-            if !is_exception(oracle, step) {
-                assert_eq!(apply(&root, step), apply(oracle, step), "{step:?}");
+        let fork = match step {
+            Step::Freeze(fork) => fork,
+            Step::Edit(edit) => {
+                if !is_exception(oracle, edit) {
+                    assert_eq!(apply(&root, edit), apply(oracle, edit), "{edit:?}");
+                }
+                continue;
             }
-            continue;
         };
         let before = manifest(&root);
         assert_eq!(without_times(&before), without_times(&manifest(oracle)));

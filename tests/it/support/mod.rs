@@ -13,7 +13,7 @@ use workdisk::model::{SessionType, Workspace, WorkspaceFilter, WorkspaceId};
 use workdisk::{Account, Error, Metadata, Volume, WorkspaceManager};
 use workdisk_directory::DirectoryVolume;
 use workdisk_memory::{MemoryMetadata, MemoryVolume};
-use workdisk_overlayfs::OverlayVolume;
+use workdisk_overlayfs::{OverlayOptions, OverlayVolume};
 use workdisk_sled::SledMetadata;
 
 use self::machine::Machine;
@@ -54,6 +54,11 @@ impl Bench {
 
     /// sled and overlayfs, or nothing where the host can't mount and does not have to.
     pub(crate) async fn on_overlayfs() -> Option<Self> {
+        Self::on_overlayfs_merging(OverlayOptions::MERGE_WIDTH).await
+    }
+
+    /// The same, with layers merged that many at a time.
+    pub(crate) async fn on_overlayfs_merging(width: usize) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("volumes");
         if let Err(error) = OverlayVolume::probe(&root) {
@@ -66,7 +71,8 @@ impl Bench {
         let metadata = SledMetadata::open(folder.path().join("metadata"))
             .await
             .unwrap();
-        let volume = OverlayVolume::open(root).await.unwrap();
+        let options = OverlayOptions::new(root).with_merge_width(width);
+        let volume = OverlayVolume::open_with(options).await.unwrap();
         Some(Self::over(Arc::new(metadata), Arc::new(volume), folder).await)
     }
 
@@ -101,6 +107,11 @@ impl Bench {
         self.reopen_as(self.machine.next_process()).await;
     }
 
+    /// The handle of another account of the same manager.
+    pub(crate) fn stranger(&self) -> Account {
+        self.manager.account("stranger").unwrap()
+    }
+
     pub(crate) async fn sandbox(&self, name: &str) -> Workspace {
         self.account
             .create(CreateWorkspace::new(SANDBOX).with_name(name))
@@ -112,12 +123,16 @@ impl Bench {
     pub(crate) async fn assert_no_orphan(&self) {
         let mut named = Vec::new();
         let all = WorkspaceFilter::default();
-        for record in self
-            .metadata
-            .list(self.account.id(), &all, None, 10_000)
-            .await
-            .unwrap()
-        {
+        let mut records = Vec::new();
+        for account in [self.account.id(), self.stranger().id()] {
+            records.extend(
+                self.metadata
+                    .list(account, &all, None, 10_000)
+                    .await
+                    .unwrap(),
+            );
+        }
+        for record in records {
             named.extend(workdisk::metadata::volumes_of(&record));
             let snapshots = self
                 .metadata
@@ -150,10 +165,13 @@ async fn open(
         .unwrap()
 }
 
+/// What [`code`] answers for a success.
+pub(crate) const OK: &str = "none: it succeeded";
+
 /// The code of what must have failed.
 pub(crate) fn code<T>(result: Result<T, Error>) -> &'static str {
     match result {
-        Ok(_) => "none: it succeeded",
+        Ok(_) => OK,
         Err(error) => error.code().as_str(),
     }
 }
