@@ -1,4 +1,4 @@
-//! Judging a change and applying it, by the one thread that writes.
+//! Judging a change, by the one thread that writes: what is to be written for it, and how it is answered.
 
 use std::collections::HashMap;
 
@@ -10,8 +10,11 @@ use workdisk::model::{NameKey, SnapshotId, SnapshotRecord, WorkspaceId, Workspac
 use crate::encoding::{Format, decode, encode};
 use crate::{failed, keys};
 
+/// What a request is answered with once its batch is written; nothing is to be written without one.
+pub(crate) type Judged<T> = (T, Option<Batch>);
+
 /// Counts an opening.
-pub(crate) fn begin(db: &Db) -> Result<Generation, BackendError> {
+pub(crate) fn begin(db: &Db) -> Result<Judged<Generation>, BackendError> {
     let mut format: Format = match db.get(keys::FORMAT).map_err(failed)? {
         Some(bytes) => decode(keys::FORMAT, &bytes)?,
         None => {
@@ -22,12 +25,14 @@ pub(crate) fn begin(db: &Db) -> Result<Generation, BackendError> {
         }
     };
     format.generation += 1;
-    db.insert(keys::FORMAT, encode(&format)?).map_err(failed)?;
-    Ok(Generation::new(format.store, format.generation))
+    let mut batch = Batch::default();
+    batch.insert(keys::FORMAT, encode(&format)?);
+    let generation = Generation::new(format.store, format.generation);
+    Ok((generation, Some(batch)))
 }
 
-/// Applies a change in one batch, which sled writes whole or not at all.
-pub(crate) fn apply(db: &Db, change: Change) -> Result<Outcome, BackendError> {
+/// Judges a change. What it writes is one batch, which sled writes whole or not at all.
+pub(crate) fn judge(db: &Db, change: Change) -> Result<Judged<Outcome>, BackendError> {
     let mut batch = Batch::default();
     let outcome = match change {
         Change::Insert { record } => insert(db, &mut batch, &record)?,
@@ -53,10 +58,7 @@ pub(crate) fn apply(db: &Db, change: Change) -> Result<Outcome, BackendError> {
             ));
         }
     };
-    if outcome == Outcome::Done {
-        db.apply_batch(batch).map_err(failed)?;
-    }
-    Ok(outcome)
+    Ok((outcome, (outcome == Outcome::Done).then_some(batch)))
 }
 
 fn stored(db: &Db, key: &[u8]) -> Result<Option<WorkspaceRecord>, BackendError> {

@@ -22,6 +22,9 @@ pub(crate) struct Format {
     pub(crate) unicode: String,
     pub(crate) store: StoreId,
     pub(crate) generation: u64,
+    /// Set while an export is read in, so that a part of one is never taken for the whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) incomplete: bool,
 }
 
 pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, BackendError> {

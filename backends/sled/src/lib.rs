@@ -4,6 +4,7 @@ mod apply;
 mod encoding;
 mod keys;
 mod lock;
+mod marker;
 mod open;
 mod read;
 mod transfer;
@@ -24,7 +25,7 @@ use workdisk::model::{
 };
 
 use crate::lock::FolderLock;
-use crate::writer::{Counters, Request, Writer};
+use crate::writer::{Counters, Disk, Request, Writer};
 
 /// Metadata in a sled store.
 ///
@@ -33,11 +34,14 @@ use crate::writer::{Counters, Request, Writer};
 ///
 /// # Durability
 /// A change is durable against power loss when it is answered: one thread writes, and syncs the log once for all changes
-/// that waited. A read can see a change that is not durable yet, up to one sync before it is. After a failed sync every
-/// write is refused until the store is opened again.
+/// that waited. A read can see a change that is not durable yet, up to one sync before it is. After a failed write or sync
+/// every write is refused until the store is opened again; reads and [`export`](Self::export) go on.
 ///
 /// # Limitations
-/// sled keeps an index in memory, some 350 bytes a workspace. A record has at most 8 KiB.
+/// - sled keeps an index in memory, some 350 bytes a workspace. A record has at most 8 KiB.
+/// - sled notices damage by checksums, but takes a damaged end of its log for a write that was cut off by a crash, and
+///   forgets what came after the damage. A store whose records are all gone is an error; one that lost some of them opens.
+///   The volumes notice a store that went back behind its last opening. Only a copy or an export brings records back.
 #[derive(Debug)]
 pub struct SledMetadata {
     // Dropped in this order: the writer ends, sled closes, and only then is the lock let go.
@@ -66,7 +70,7 @@ impl SledMetadata {
     /// [`Mismatch`](BackendErrorKind::Mismatch) if another release wrote it in a form that this one can't keep up.
     pub async fn open(folder: impl AsRef<Path>) -> Result<Self, BackendError> {
         let folder = folder.as_ref().to_owned();
-        blocking(move || open::open(&folder, None)).await
+        blocking(move || open::open(&folder, Disk::of(&folder))).await
     }
 
     /// How much was written since the store was opened.
@@ -84,7 +88,14 @@ impl SledMetadata {
     ) -> Result<T, BackendError> {
         let (db, folder) = (self.db.clone(), self.folder.clone());
         let task = tokio::task::spawn_blocking(move || read(&db)).await;
-        task.unwrap_or_else(|_| Err(corrupt(&folder, "sled panicked on a read")))
+        task.unwrap_or_else(|error| {
+            if error.is_panic() {
+                return Err(corrupt(&folder, "sled panicked on a read"));
+            }
+            Err(BackendError::unavailable(
+                "the read was broken off: the runtime is shutting down",
+            ))
+        })
     }
 
     async fn ask<T>(

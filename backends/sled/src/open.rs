@@ -13,7 +13,8 @@ use workdisk::model::{StoreId, UNICODE_VERSION};
 
 use crate::encoding::{Format, decode, encode};
 use crate::lock::FolderLock;
-use crate::writer::{Counters, Sync, Writer, sync_to};
+use crate::marker::Marker;
+use crate::writer::{Counters, Disk, Writer};
 use crate::{SledMetadata, corrupt, failed, keys};
 
 /// The version of the layout of keys that this release writes.
@@ -22,40 +23,32 @@ const LAYOUT: u32 = 1;
 /// sled lets go of its own lock some milliseconds after it is dropped.
 const SLED_LOCK_WAIT: Duration = Duration::from_secs(2);
 
-pub(crate) fn open(folder: &Path, sync: Option<Sync>) -> Result<SledMetadata, BackendError> {
+pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata, BackendError> {
     let io = |error| {
         BackendError::io(
             format!("cannot open the store in {}", folder.display()),
             error,
         )
     };
-    let new = !folder.exists();
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
         .map_err(io)?;
     let lock = FolderLock::take(folder)?;
+    let marker = Marker::read(folder)?;
     let db = open_sled(folder)?;
-    let guarded = catch_unwind(AssertUnwindSafe(|| read_format(&db, folder)));
-    guarded.map_err(|_| corrupt(folder, "sled panicked on opening"))??;
-    let mut sync = sync.unwrap_or_else(|| sync_to(folder));
-    if new {
-        // A new store is there after a power cut only if the folders that name its files are on the disk.
-        sync(&db).map_err(io)?;
-        for folder in [Some(folder), folder.parent()].into_iter().flatten() {
-            let folder = if folder.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                folder
-            };
-            File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(io)?;
-        }
+    let guarded = catch_unwind(AssertUnwindSafe(|| read_format(&db, folder, &marker)));
+    let store = guarded.map_err(|_| corrupt(folder, "sled panicked on opening"))??;
+    if marker.is_none() {
+        // A new store is there after a power cut only if the folders that name its files are on the disk. The marker
+        // comes last, so that from then on a store without records is a damaged one.
+        (disk.sync)(&db).map_err(io)?;
+        Marker { store }.write(folder).map_err(io)?;
+        sync_folder(folder.parent()).map_err(io)?;
     }
     let counters = Arc::new(Counters::default());
-    let writer = Writer::start(db.clone(), sync, Arc::clone(&counters), folder.to_owned());
+    let writer = Writer::start(db.clone(), disk, Arc::clone(&counters), folder.to_owned());
     let writer = writer.map_err(io)?;
     Ok(SledMetadata {
         writer,
@@ -64,6 +57,12 @@ pub(crate) fn open(folder: &Path, sync: Option<Sync>) -> Result<SledMetadata, Ba
         folder: folder.to_owned(),
         _lock: lock,
     })
+}
+
+/// Syncs a folder; none, and one without a name, is the working folder.
+pub(crate) fn sync_folder(folder: Option<&Path>) -> std::io::Result<()> {
+    let named = folder.filter(|folder| !folder.as_os_str().is_empty());
+    File::open(named.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn open_sled(folder: &Path) -> Result<sled::Db, BackendError> {
@@ -88,8 +87,16 @@ fn open_sled(folder: &Path) -> Result<sled::Db, BackendError> {
 }
 
 /// Reads what the store says of itself, or writes it into a new one.
-fn read_format(db: &sled::Db, folder: &Path) -> Result<(), BackendError> {
+fn read_format(
+    db: &sled::Db,
+    folder: &Path,
+    marker: &Option<Marker>,
+) -> Result<StoreId, BackendError> {
     let Some(bytes) = db.get(keys::FORMAT).map_err(failed)? else {
+        if marker.is_some() {
+            let db = folder.join("db");
+            return Err(corrupt(&db, "all records are gone from it"));
+        }
         if !db.is_empty() {
             return Err(corrupt(folder, "its format record is gone"));
         }
@@ -99,9 +106,10 @@ fn read_format(db: &sled::Db, folder: &Path) -> Result<(), BackendError> {
             unicode,
             store: StoreId::new(),
             generation: 0,
+            incomplete: false,
         };
         db.insert(keys::FORMAT, encode(&format)?).map_err(failed)?;
-        return Ok(());
+        return Ok(format.store);
     };
     let format: Format = decode(keys::FORMAT, &bytes)?;
     let mismatch = |what: String| {
@@ -116,11 +124,32 @@ fn read_format(db: &sled::Db, folder: &Path) -> Result<(), BackendError> {
     }
     if format.unicode != UNICODE_VERSION {
         return mismatch(format!(
-            "has names by Unicode {}; export it and import it here",
+            "has names by Unicode {}; export it with the release that wrote it, and import it here",
             format.unicode
         ));
     }
-    Ok(())
+    if format.incomplete {
+        let message = format!(
+            "the store in {} holds a part of an export, whose import was broken off; remove the folder and import again",
+            folder.display()
+        );
+        let object = folder.display().to_string();
+        return Err(BackendError::new(
+            BackendErrorKind::Corrupt { object },
+            message,
+        ));
+    }
+    if let Some(marker) = marker
+        .as_ref()
+        .filter(|marker| marker.store != format.store)
+    {
+        let what = format!(
+            "its records are of store {}, its marker of {}",
+            format.store, marker.store
+        );
+        return Err(corrupt(folder, &what));
+    }
+    Ok(format.store)
 }
 
 #[cfg(test)]
@@ -134,6 +163,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::writer::{Sync, Write};
 
     fn insertion() -> Change {
         let account = AccountId::parse("a").unwrap();
@@ -146,12 +176,18 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn changes_that_wait_while_the_disk_syncs_share_the_next_sync() {
         let folder = tempfile::tempdir().unwrap();
+        // The first sync is that of a new store.
+        drop(open(folder.path(), Disk::of(folder.path())).unwrap());
         let ((entered, syncing), (release, released)) = (channel(), channel());
         let sync: Sync = Box::new(move |_| {
             entered.send(()).map_err(std::io::Error::other)?;
             released.recv().map_err(std::io::Error::other)
         });
-        let store = Arc::new(open(folder.path(), Some(sync)).unwrap());
+        let disk = Disk {
+            sync,
+            ..Disk::of(folder.path())
+        };
+        let store = Arc::new(open(folder.path(), disk).unwrap());
         let commit = |store: &Arc<SledMetadata>| {
             let store = Arc::clone(store);
             // Polled once here, so that the change is in the writer's hands before the next line.
@@ -179,6 +215,7 @@ mod tests {
     #[tokio::test]
     async fn store_that_could_not_sync_refuses_every_later_write() {
         let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path(), Disk::of(folder.path())).unwrap());
         let mut syncs = 0;
         let sync: Sync = Box::new(move |_| {
             syncs += 1;
@@ -188,12 +225,66 @@ mod tests {
                 Ok(())
             }
         });
-        let store = open(folder.path(), Some(sync)).unwrap();
+        let disk = Disk {
+            sync,
+            ..Disk::of(folder.path())
+        };
+        let store = open(folder.path(), disk).unwrap();
         assert_eq!(store.commit(insertion()).await.unwrap(), Outcome::Done);
         for _ in 0..2 {
             let refused = store.commit(insertion()).await.unwrap_err();
             assert_eq!(*refused.kind(), BackendErrorKind::Unavailable);
         }
         assert_eq!(store.statistics().syncs, 2);
+    }
+
+    /// A write that sled had failed to do was followed by others, though nobody knew what the first had left.
+    #[tokio::test]
+    async fn store_that_could_not_write_refuses_every_later_write_and_still_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writes = 0;
+        let write: Write = Box::new(move |db, batch| {
+            writes += 1;
+            if writes == 2 {
+                return Err(sled::Error::Io(std::io::Error::other("the disk is gone")));
+            }
+            db.apply_batch(batch)
+        });
+        let disk = Disk {
+            write,
+            ..Disk::of(folder.path())
+        };
+        let store = open(folder.path(), disk).unwrap();
+        let kept = insertion();
+        assert_eq!(store.commit(kept.clone()).await.unwrap(), Outcome::Done);
+        for _ in 0..2 {
+            let refused = store.commit(insertion()).await.unwrap_err();
+            assert_eq!(*refused.kind(), BackendErrorKind::Unavailable);
+            assert!(refused.to_string().contains("reopen"), "{refused}");
+        }
+        let refused = store.begin().await.unwrap_err();
+        assert_eq!(*refused.kind(), BackendErrorKind::Unavailable);
+        let Change::Insert { record } = kept else {
+            panic!("{kept:?}")
+        };
+        let read = store.workspace(&record.account, record.id).await.unwrap();
+        assert_eq!(read, Some(record));
+        drop(store);
+        let store = open(folder.path(), Disk::of(folder.path())).unwrap();
+        assert_eq!(store.commit(insertion()).await.unwrap(), Outcome::Done);
+    }
+
+    /// What is refused by judgement writes nothing, and poisons nothing.
+    #[tokio::test]
+    async fn refused_change_leaves_the_store_writable() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path(), Disk::of(folder.path())).unwrap();
+        let Change::Insert { mut record } = insertion() else {
+            panic!()
+        };
+        record.version = 2;
+        let refused = store.commit(Change::Insert { record }).await.unwrap_err();
+        assert_eq!(*refused.kind(), BackendErrorKind::InvalidInput);
+        assert_eq!(store.commit(insertion()).await.unwrap(), Outcome::Done);
     }
 }

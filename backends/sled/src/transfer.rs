@@ -1,6 +1,7 @@
 //! Getting all records out, and into a new store: JSON lines, a header first.
 
 use std::io::{BufRead, Write};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sled::{Batch, Db};
@@ -8,6 +9,7 @@ use workdisk::error::{BackendError, BackendErrorKind};
 use workdisk::model::{SnapshotRecord, StoreId, WorkspaceId, WorkspaceRecord};
 
 use crate::encoding::{Format, decode, encode};
+use crate::marker::Marker;
 use crate::{SledMetadata, apply, blocking, failed, keys};
 
 /// How many lines are written to the store at a time.
@@ -30,6 +32,11 @@ enum Line {
         workspace: WorkspaceId,
         record: Box<SnapshotRecord>,
     },
+    /// The last: how many there were of the others, so that a part is not taken for the whole.
+    End {
+        workspaces: u64,
+        snapshots: u64,
+    },
 }
 
 impl SledMetadata {
@@ -50,14 +57,13 @@ impl SledMetadata {
     /// its volumes know it.
     ///
     /// # Errors
-    /// [`InvalidInput`](BackendErrorKind::InvalidInput) if the store has records already or a line is none of an export;
-    /// remove the folder then and begin again.
+    /// [`InvalidInput`](BackendErrorKind::InvalidInput) if the store has records already, a line is none of an export, or its
+    /// end is missing. Unless it was refused for its records, the store cannot be opened after an error, nor after a crash
+    /// meanwhile: remove the folder then and begin again.
     pub async fn import(self, from: impl BufRead + Send + 'static) -> Result<Self, BackendError> {
         blocking(move || {
             let mut from = from;
-            import(&self.db, &mut from)?;
-            let unsynced = |error| BackendError::io("the import could not be made durable", error);
-            crate::writer::sync_to(&self.folder)(&self.db).map_err(unsynced)?;
+            import(&self.db, &self.folder, &mut from)?;
             Ok(self)
         })
         .await
@@ -78,14 +84,17 @@ fn export(db: &Db, to: &mut impl Write) -> Result<(), BackendError> {
         store,
         generation,
     })?;
+    let (mut workspaces, mut snapshots) = (0, 0);
     for entry in db.scan_prefix(b"r") {
         let (key, bytes) = entry.map_err(failed)?;
+        workspaces += 1;
         put(&Line::Workspace {
             record: Box::new(decode(&key, &bytes)?),
         })?;
     }
     for entry in db.scan_prefix(b"s") {
         let (key, bytes) = entry.map_err(failed)?;
+        snapshots += 1;
         let workspace = key.get(1..17).and_then(keys::trailing_id);
         let workspace = workspace.ok_or_else(|| {
             BackendError::corrupt("a snapshot's key", "a snapshot's key is damaged")
@@ -95,7 +104,12 @@ fn export(db: &Db, to: &mut impl Write) -> Result<(), BackendError> {
             record: Box::new(decode(&key, &bytes)?),
         })?;
     }
-    Ok(())
+    put(&Line::End {
+        workspaces,
+        snapshots,
+    })?;
+    to.flush()
+        .map_err(|error| BackendError::io("the export cannot be written", error))
 }
 
 fn format(db: &Db) -> Result<Format, BackendError> {
@@ -104,49 +118,100 @@ fn format(db: &Db) -> Result<Format, BackendError> {
     decode(keys::FORMAT, &bytes.ok_or_else(gone)?)
 }
 
-fn import(db: &Db, from: &mut impl BufRead) -> Result<(), BackendError> {
+fn import(db: &Db, folder: &Path, from: &mut impl BufRead) -> Result<(), BackendError> {
     if db.iter().keys().take(2).count() > 1 {
         return Err(BackendError::invalid_input(
             "an export is read into a new store only",
         ));
     }
-    let (mut header, mut batch, mut waiting) = (None, Batch::default(), 0);
+    let unsynced = |error| BackendError::io("the import could not be made durable", error);
+    let mut format = format(db)?;
+    format.incomplete = true;
+    db.insert(keys::FORMAT, encode(&format)?).map_err(failed)?;
+    crate::writer::sync_to(folder)(db).map_err(unsynced)?;
+
+    let mut lines = Lines::default();
     for (number, line) in from.lines().enumerate() {
         let bad = |error: &dyn std::fmt::Display| {
             BackendError::invalid_input(format!("line {}: {error}", number + 1))
         };
         let line = line.map_err(|error| bad(&error))?;
-        match serde_json::from_str(&line).map_err(|error| bad(&error))? {
-            Line::Header {
-                version,
-                store,
-                generation,
-            } if number == 0 => {
-                header = Some((version, store, generation));
-            }
-            Line::Header { .. } => return Err(bad(&"a second header")),
-            _ if header.is_none() => return Err(bad(&"the header is missing")),
-            Line::Workspace { record } => apply::put_record(&mut batch, &record)?,
-            Line::Snapshot { workspace, record } => {
-                apply::put_snapshot(&mut batch, workspace, &record)?;
-            }
-        }
-        waiting += 1;
-        if waiting == GROUP {
-            db.apply_batch(std::mem::take(&mut batch)).map_err(failed)?;
-            waiting = 0;
+        let line = serde_json::from_str(&line).map_err(|error| bad(&error))?;
+        lines.take(line)?.map_or(Ok(()), |wrong| Err(bad(&wrong)))?;
+        if lines.waiting == GROUP {
+            lines.waiting = 0;
+            let batch = std::mem::take(&mut lines.batch);
+            db.apply_batch(batch).map_err(failed)?;
         }
     }
-    let Some((version, store, generation)) = header else {
+    let Some((version, store, generation)) = lines.header else {
         return Err(BackendError::invalid_input("the export is empty"));
     };
-    let mut format = format(db)?;
+    if !lines.ended {
+        return Err(BackendError::invalid_input(
+            "the export is cut short: its end is missing",
+        ));
+    }
     if version != format.version {
         let message =
             format!("the export is of version {version}, which this release does not know");
         return Err(BackendError::new(BackendErrorKind::Mismatch, message));
     }
-    (format.store, format.generation) = (store, generation);
-    batch.insert(keys::FORMAT, encode(&format)?);
-    db.apply_batch(batch).map_err(failed)
+    db.apply_batch(lines.batch).map_err(failed)?;
+    // Nothing is complete before all of it is on the disk.
+    crate::writer::sync_to(folder)(db).map_err(unsynced)?;
+    Marker { store }.write(folder).map_err(unsynced)?;
+    (format.store, format.generation, format.incomplete) = (store, generation, false);
+    db.insert(keys::FORMAT, encode(&format)?).map_err(failed)?;
+    crate::writer::sync_to(folder)(db).map_err(unsynced)
+}
+
+/// What was read of an export so far.
+#[derive(Default)]
+struct Lines {
+    header: Option<(u32, StoreId, u64)>,
+    workspaces: u64,
+    snapshots: u64,
+    ended: bool,
+    batch: Batch,
+    waiting: usize,
+}
+
+impl Lines {
+    /// Takes the next line, or says what is wrong with it.
+    fn take(&mut self, line: Line) -> Result<Option<&'static str>, BackendError> {
+        if self.ended {
+            return Ok(Some("a line after the end"));
+        }
+        if self.header.is_none() && !matches!(line, Line::Header { .. }) {
+            return Ok(Some("the header is missing"));
+        }
+        match line {
+            Line::Header { .. } if self.header.is_some() => return Ok(Some("a second header")),
+            Line::Header {
+                version,
+                store,
+                generation,
+            } => self.header = Some((version, store, generation)),
+            Line::Workspace { record } => {
+                self.workspaces += 1;
+                apply::put_record(&mut self.batch, &record)?;
+            }
+            Line::Snapshot { workspace, record } => {
+                self.snapshots += 1;
+                apply::put_snapshot(&mut self.batch, workspace, &record)?;
+            }
+            Line::End {
+                workspaces,
+                snapshots,
+            } => {
+                if (workspaces, snapshots) != (self.workspaces, self.snapshots) {
+                    return Ok(Some("lines are missing before the end"));
+                }
+                self.ended = true;
+            }
+        }
+        self.waiting += 1;
+        Ok(None)
+    }
 }

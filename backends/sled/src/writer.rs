@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use workdisk::error::BackendError;
 use workdisk::metadata::{Change, Generation, Outcome};
 
-use crate::apply::{apply, begin};
+use crate::apply::{Judged, begin, judge};
 use crate::corrupt;
 
 type Answer<T> = oneshot::Sender<Result<T, BackendError>>;
@@ -34,6 +34,25 @@ pub(crate) struct Counters {
 /// How a group is made durable.
 pub(crate) type Sync = Box<dyn FnMut(&sled::Db) -> std::io::Result<()> + Send>;
 
+/// How a batch is written.
+pub(crate) type Write = Box<dyn FnMut(&sled::Db, sled::Batch) -> sled::Result<()> + Send>;
+
+/// What touches the disk, for tests to break.
+pub(crate) struct Disk {
+    pub(crate) write: Write,
+    pub(crate) sync: Sync,
+}
+
+impl Disk {
+    /// The store's own files.
+    pub(crate) fn of(folder: &Path) -> Self {
+        Self {
+            write: Box::new(|db, batch| db.apply_batch(batch)),
+            sync: sync_to(folder),
+        }
+    }
+}
+
 /// The writer's end that others hold. Its thread ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -44,14 +63,14 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn start(
         db: sled::Db,
-        sync: Sync,
+        disk: Disk,
         counters: Arc<Counters>,
         folder: PathBuf,
     ) -> std::io::Result<Self> {
         let (requests, waiting) = channel();
         let mut state = State {
             db,
-            sync,
+            disk,
             counters,
             folder,
             poisoned: false,
@@ -84,11 +103,11 @@ impl Drop for Writer {
 
 struct State {
     db: sled::Db,
-    sync: Sync,
+    disk: Disk,
     counters: Arc<Counters>,
     folder: PathBuf,
-    /// After a failed sync nobody knows what is on the disk, and the kernel forgets the failure: nothing is written any
-    /// more until the store is opened again.
+    /// After a failed write or sync nobody knows what is on the disk, and the kernel forgets the failure: nothing is
+    /// written any more until the store is opened again.
     poisoned: bool,
 }
 
@@ -113,7 +132,7 @@ impl State {
                     answers.push(Box::new(move |failed| reply(answer, result, failed)));
                 }
                 Request::Commit(change, answer) => {
-                    let result = self.guarded(|db| apply(db, *change));
+                    let result = self.guarded(|db| judge(db, *change));
                     if matches!(result, Ok(Outcome::Done)) {
                         written = true;
                         self.counters.commits.fetch_add(1, Ordering::Relaxed);
@@ -130,7 +149,7 @@ impl State {
 
     fn guarded<T>(
         &mut self,
-        write: impl FnOnce(&sled::Db) -> Result<T, BackendError>,
+        judge: impl FnOnce(&sled::Db) -> Result<Judged<T>, BackendError>,
     ) -> Result<T, BackendError> {
         if self.poisoned {
             return Err(BackendError::unavailable(format!(
@@ -138,16 +157,35 @@ impl State {
                 self.folder.display()
             )));
         }
-        let db = &self.db;
-        catch_unwind(AssertUnwindSafe(|| write(db))).unwrap_or_else(|_| {
-            self.poisoned = true;
-            Err(corrupt(&self.folder, "sled panicked on a write"))
-        })
+        let Self { db, disk, .. } = self;
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            let (answer, batch) = judge(db)?;
+            let written = batch.map_or(Ok(()), |batch| (disk.write)(db, batch));
+            Ok((answer, written))
+        }));
+        match done {
+            Ok(Ok((answer, Ok(())))) => Ok(answer),
+            // What could not be judged wrote nothing.
+            Ok(Err(error)) => Err(error),
+            Ok(Ok((_, Err(error)))) => {
+                self.poisoned = true;
+                tracing::error!(%error, "the store could not write; it refuses writes until reopened");
+                let message = format!(
+                    "the change could not be written to {}, and may have happened: {error}; reopen the store",
+                    self.folder.display()
+                );
+                Err(BackendError::unavailable(message).with_source(error))
+            }
+            Err(_) => {
+                self.poisoned = true;
+                Err(corrupt(&self.folder, "sled panicked on a write"))
+            }
+        }
     }
 
     fn make_durable(&mut self) -> Option<String> {
         self.counters.syncs.fetch_add(1, Ordering::Relaxed);
-        let synced = catch_unwind(AssertUnwindSafe(|| (self.sync)(&self.db)));
+        let synced = catch_unwind(AssertUnwindSafe(|| (self.disk.sync)(&self.db)));
         let error = match synced {
             Ok(Ok(())) => return None,
             Ok(Err(error)) => error.to_string(),
@@ -180,7 +218,12 @@ pub(crate) fn sync_to(folder: &Path) -> Sync {
     Box::new(move |db| {
         db.flush().map_err(std::io::Error::other)?;
         let mut large = false;
-        for blob in std::fs::read_dir(&blobs).into_iter().flatten() {
+        let found = match std::fs::read_dir(&blobs) {
+            // sled makes the folder with the first of them.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            found => Some(found?),
+        };
+        for blob in found.into_iter().flatten() {
             large = true;
             match File::open(blob?.path()) {
                 // sled removes such a file by itself once its page has been written again.

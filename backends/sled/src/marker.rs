@@ -1,0 +1,47 @@
+//! A file that says that a store was made here, beside sled's own files: sled takes an empty folder for a new store.
+
+use std::fs::{File, Permissions};
+use std::io::{ErrorKind, Result, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use workdisk::error::BackendError;
+use workdisk::model::StoreId;
+
+use crate::corrupt;
+use crate::open::sync_folder;
+
+const NAME: &str = "store.json";
+
+/// What the file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Marker {
+    pub(crate) store: StoreId,
+}
+
+impl Marker {
+    /// The folder's marker, if a store was ever made in it.
+    pub(crate) fn read(folder: &Path) -> std::result::Result<Option<Self>, BackendError> {
+        let path = folder.join(NAME);
+        let text = match std::fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            text => text.map_err(|error| {
+                BackendError::io(format!("cannot read {}", path.display()), error)
+            })?,
+        };
+        let marker = serde_json::from_slice(&text);
+        marker.map_err(|error| corrupt(&path, &error.to_string()))
+    }
+
+    /// Writes the marker in one step, durably, and closes the folder to other users.
+    pub(crate) fn write(self, folder: &Path) -> Result<()> {
+        std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+        let draft = folder.join("store.json.draft");
+        let mut file = File::create(&draft)?;
+        file.write_all(&serde_json::to_vec(&self)?)?;
+        file.sync_all()?;
+        std::fs::rename(&draft, folder.join(NAME))?;
+        sync_folder(Some(folder))
+    }
+}
