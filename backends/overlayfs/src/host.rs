@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::error::{OverlayError, Result};
 use crate::overlay::detached;
-use crate::overlay::in_use::{outlasts_spawns, upper_in_use};
+use crate::overlay::in_use::{lasting_holders, upper_in_use};
 use crate::overlay::options::FIXED_OPTIONS;
 use crate::tree::remove::remove_tree;
 
@@ -97,7 +97,8 @@ fn try_overlay(scratch: &Path) -> Result<Option<&'static str>, Errno> {
     unlinkat(&mount, "gone", AtFlags::empty())?;
     let seen_in_use = upper_in_use(&upper, &lower, &other)?;
     drop(mount);
-    if !seen_in_use || outlasts_spawns(|| upper_in_use(&upper, &lower, &other))? {
+    let after = || Ok(upper_in_use(&upper, &lower, &other)?.then(Vec::new));
+    if !seen_in_use || lasting_holders(after)?.is_some() {
         return Ok(Some("does not tell whether a layer is in use"));
     }
     if std::fs::read(upper.join("moved/file")).map_err(io)? != b"lower and upper" {

@@ -12,7 +12,7 @@ use workdisk::session::{holders_under, holders_where};
 
 use crate::error::{OverlayError, Result};
 use crate::layer::LayerId;
-use crate::overlay::in_use::{outlasts_spawns, upper_in_use};
+use crate::overlay::in_use::{lasting_holders, upper_in_use};
 use crate::overlay::mountinfo::{is_mount_point, mounts_of};
 use crate::store::Store;
 use crate::tree::remove::remove_tree;
@@ -33,14 +33,14 @@ impl Store {
                 holders: holders_under(&self.mount_path(volume)),
             });
         }
-        if !outlasts_spawns(|| self.is_used(upper))? {
-            return Ok(());
+        match lasting_holders(|| Ok(self.is_used(upper)?.then(|| holders_of(upper))))? {
+            None => Ok(()),
+            Some(holders) => Err(OverlayError::Busy {
+                volume,
+                reason: "is still mounted elsewhere, or kept by an open file since it was unmounted",
+                holders,
+            }),
         }
-        Err(OverlayError::Busy {
-            volume,
-            reason: "is still mounted elsewhere, or kept by an open file since it was unmounted",
-            holders: holders_of(upper),
-        })
     }
 
     fn is_used(&self, upper: &LayerId) -> Result<bool> {

@@ -10,7 +10,7 @@ use workdisk::session::holders_under;
 use workdisk::volume::{MountRecipe, VolumeKind};
 
 use crate::error::{OverlayError, Result};
-use crate::overlay::in_use::outlasts_spawns;
+use crate::overlay::in_use::lasting_holders;
 use crate::overlay::{Stack, mount_stack};
 use crate::store::Store;
 
@@ -39,16 +39,16 @@ impl Store {
             let path = self.mount_path(volume);
             // More than one, if something was mounted over it.
             while self.is_mounted(volume)? {
-                let in_use = outlasts_spawns(|| match unmount(&path, UnmountFlags::NOFOLLOW) {
-                    Ok(()) => Ok(false),
-                    Err(Errno::BUSY) => Ok(true),
+                let held = lasting_holders(|| match unmount(&path, UnmountFlags::NOFOLLOW) {
+                    Ok(()) => Ok(None),
+                    Err(Errno::BUSY) => Ok(Some(holders_under(&path))),
                     Err(errno) => Err(OverlayError::io("unmount", volume.to_string(), errno)),
                 })?;
-                if in_use {
+                if let Some(holders) = held {
                     return Err(OverlayError::Busy {
                         volume,
                         reason: "is mounted and in use",
-                        holders: holders_under(&path),
+                        holders,
                     });
                 }
             }
