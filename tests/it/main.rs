@@ -3,7 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "a test ends where it meets what it does not expect, and says why it is skipped"
+    reason = "a test ends where it meets what it does not expect, and tells what it has tried"
 )]
 
 mod support;
