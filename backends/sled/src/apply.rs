@@ -13,17 +13,16 @@ use crate::{failed, keys};
 /// What a request is answered with once its batch is written; nothing is to be written without one.
 pub(crate) type Judged<T> = (T, Option<Batch>);
 
+/// What the store says of itself.
+pub(crate) fn format(db: &Db) -> Result<Format, BackendError> {
+    let bytes = db.get(keys::FORMAT).map_err(failed)?;
+    let gone = || BackendError::corrupt("the format record", "the format record is gone");
+    decode(keys::FORMAT, &bytes.ok_or_else(gone)?)
+}
+
 /// Counts an opening.
 pub(crate) fn begin(db: &Db) -> Result<Judged<Generation>, BackendError> {
-    let mut format: Format = match db.get(keys::FORMAT).map_err(failed)? {
-        Some(bytes) => decode(keys::FORMAT, &bytes)?,
-        None => {
-            return Err(BackendError::corrupt(
-                "the format record",
-                "the format record is gone",
-            ));
-        }
-    };
+    let mut format = format(db)?;
     format.generation += 1;
     let mut batch = Batch::default();
     batch.insert(keys::FORMAT, encode(&format)?);

@@ -38,7 +38,7 @@ pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata, Backen
     let lock = FolderLock::take(folder)?;
     let marker = Marker::read(folder)?;
     let db = open_sled(folder)?;
-    let guarded = catch_unwind(AssertUnwindSafe(|| read_format(&db, folder, &marker)));
+    let guarded = catch_unwind(AssertUnwindSafe(|| read_format(&db, folder, marker)));
     let store = guarded.map_err(|_| corrupt(folder, "sled panicked on opening"))??;
     if marker.is_none() {
         // A new store is there after a power cut only if the folders that name its files are on the disk. The marker
@@ -90,7 +90,7 @@ fn open_sled(folder: &Path) -> Result<sled::Db, BackendError> {
 fn read_format(
     db: &sled::Db,
     folder: &Path,
-    marker: &Option<Marker>,
+    marker: Option<Marker>,
 ) -> Result<StoreId, BackendError> {
     let Some(bytes) = db.get(keys::FORMAT).map_err(failed)? else {
         if marker.is_some() {

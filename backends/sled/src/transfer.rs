@@ -8,8 +8,9 @@ use sled::{Batch, Db};
 use workdisk::error::{BackendError, BackendErrorKind};
 use workdisk::model::{SnapshotRecord, StoreId, WorkspaceId, WorkspaceRecord};
 
-use crate::encoding::{Format, decode, encode};
+use crate::encoding::{decode, encode};
 use crate::marker::Marker;
+use crate::writer::sync_to;
 use crate::{SledMetadata, apply, blocking, failed, keys};
 
 /// How many lines are written to the store at a time.
@@ -77,7 +78,7 @@ fn export(db: &Db, to: &mut impl Write) -> Result<(), BackendError> {
         text.push(b'\n');
         to.write_all(&text).map_err(unwritten)
     };
-    let format = format(db)?;
+    let format = apply::format(db)?;
     let (version, store, generation) = (format.version, format.store, format.generation);
     put(&Line::Header {
         version,
@@ -112,12 +113,6 @@ fn export(db: &Db, to: &mut impl Write) -> Result<(), BackendError> {
         .map_err(|error| BackendError::io("the export cannot be written", error))
 }
 
-fn format(db: &Db) -> Result<Format, BackendError> {
-    let bytes = db.get(keys::FORMAT).map_err(failed)?;
-    let gone = || BackendError::corrupt("the format record", "the format record is gone");
-    decode(keys::FORMAT, &bytes.ok_or_else(gone)?)
-}
-
 fn import(db: &Db, folder: &Path, from: &mut impl BufRead) -> Result<(), BackendError> {
     if db.iter().keys().take(2).count() > 1 {
         return Err(BackendError::invalid_input(
@@ -125,19 +120,21 @@ fn import(db: &Db, folder: &Path, from: &mut impl BufRead) -> Result<(), Backend
         ));
     }
     let unsynced = |error| BackendError::io("the import could not be made durable", error);
-    let mut format = format(db)?;
+    let mut sync = sync_to(folder);
+    let mut format = apply::format(db)?;
     format.incomplete = true;
     db.insert(keys::FORMAT, encode(&format)?).map_err(failed)?;
-    crate::writer::sync_to(folder)(db).map_err(unsynced)?;
+    sync(db).map_err(unsynced)?;
 
     let mut lines = Lines::default();
     for (number, line) in from.lines().enumerate() {
-        let bad = |error: &dyn std::fmt::Display| {
-            BackendError::invalid_input(format!("line {}: {error}", number + 1))
+        let bad = |wrong: &dyn std::fmt::Display| {
+            BackendError::invalid_input(format!("line {}: {wrong}", number + 1))
         };
         let line = line.map_err(|error| bad(&error))?;
         let line = serde_json::from_str(&line).map_err(|error| bad(&error))?;
-        lines.take(line)?.map_or(Ok(()), |wrong| Err(bad(&wrong)))?;
+        lines.judge(&line).map_err(|wrong| bad(&wrong))?;
+        lines.take(line)?;
         if lines.waiting == GROUP {
             lines.waiting = 0;
             let batch = std::mem::take(&mut lines.batch);
@@ -159,11 +156,11 @@ fn import(db: &Db, folder: &Path, from: &mut impl BufRead) -> Result<(), Backend
     }
     db.apply_batch(lines.batch).map_err(failed)?;
     // Nothing is complete before all of it is on the disk.
-    crate::writer::sync_to(folder)(db).map_err(unsynced)?;
+    sync(db).map_err(unsynced)?;
     Marker { store }.write(folder).map_err(unsynced)?;
     (format.store, format.generation, format.incomplete) = (store, generation, false);
     db.insert(keys::FORMAT, encode(&format)?).map_err(failed)?;
-    crate::writer::sync_to(folder)(db).map_err(unsynced)
+    sync(db).map_err(unsynced)
 }
 
 /// What was read of an export so far.
@@ -178,16 +175,25 @@ struct Lines {
 }
 
 impl Lines {
-    /// Takes the next line, or says what is wrong with it.
-    fn take(&mut self, line: Line) -> Result<Option<&'static str>, BackendError> {
-        if self.ended {
-            return Ok(Some("a line after the end"));
-        }
-        if self.header.is_none() && !matches!(line, Line::Header { .. }) {
-            return Ok(Some("the header is missing"));
-        }
+    /// Says what is wrong with the next line, if it cannot stand here.
+    fn judge(&self, line: &Line) -> Result<(), &'static str> {
         match line {
-            Line::Header { .. } if self.header.is_some() => return Ok(Some("a second header")),
+            _ if self.ended => Err("a line after the end"),
+            Line::Header { .. } if self.header.is_some() => Err("a second header"),
+            Line::Header { .. } => Ok(()),
+            _ if self.header.is_none() => Err("the header is missing"),
+            Line::End {
+                workspaces,
+                snapshots,
+            } if (*workspaces, *snapshots) != (self.workspaces, self.snapshots) => {
+                Err("lines are missing before the end")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn take(&mut self, line: Line) -> Result<(), BackendError> {
+        match line {
             Line::Header {
                 version,
                 store,
@@ -201,17 +207,9 @@ impl Lines {
                 self.snapshots += 1;
                 apply::put_snapshot(&mut self.batch, workspace, &record)?;
             }
-            Line::End {
-                workspaces,
-                snapshots,
-            } => {
-                if (workspaces, snapshots) != (self.workspaces, self.snapshots) {
-                    return Ok(Some("lines are missing before the end"));
-                }
-                self.ended = true;
-            }
+            Line::End { .. } => self.ended = true,
         }
         self.waiting += 1;
-        Ok(None)
+        Ok(())
     }
 }
