@@ -20,7 +20,9 @@ use workdisk::model::{SessionId, SessionType, Status, WorkspaceId};
 use workdisk::{Account, Error};
 
 use self::operation::{Operation, Pick, operation};
-use self::oracle::{AllShown, Expected, IMAGES, NAMES, Oracle, Shown, Target, View, nth};
+use self::oracle::{
+    AllShown, Expected, IMAGES, NAMES, Oracle, Shown, Target, Verdict, View, nth, session_type,
+};
 use crate::support::steps::Break;
 use crate::support::{Bench, OK, code};
 use crate::tree::{Edit, apply, is_exception, manifest, without_times};
@@ -72,14 +74,7 @@ impl Run {
             call => {
                 let verdict = self.oracle.verdict(call);
                 let answer = self.call(call).await;
-                assert_eq!(
-                    answer
-                        .as_ref()
-                        .map_err(|error| error.code().as_str())
-                        .copied(),
-                    verdict,
-                    "{answer:?}"
-                );
+                assert_eq!(judged(&answer), verdict, "{answer:?}");
                 *self.tally.entry((call.kind(), code(answer))).or_default() += 1;
                 if verdict.is_ok() {
                     let shown = self.shown().await;
@@ -106,7 +101,6 @@ impl Run {
     /// Makes a call as a caller would.
     async fn call(&self, call: &Operation) -> Result<(), Error> {
         let named = |n: &usize| nth(&NAMES, *n).0;
-        let force = |force: &bool| if *force { Force::Yes } else { Force::No };
         match call {
             Operation::Create {
                 of_stranger,
@@ -115,12 +109,8 @@ impl Run {
                 name,
                 template,
             } => {
-                let session_type = if *browser {
-                    SessionType::Browser
-                } else {
-                    SessionType::Sandbox
-                };
-                let mut options = CreateWorkspace::new(session_type).with_template(*template);
+                let mut options =
+                    CreateWorkspace::new(session_type(*browser)).with_template(*template);
                 if let Some(name) = name {
                     options = options.with_name(named(name));
                 }
@@ -172,11 +162,7 @@ impl Run {
                 let (account, target) = self.target(*at);
                 let expected = target.found.map(|id| &self.oracle.workspaces[&id]);
                 let browser = expected.is_some_and(|it| it.matches(Some(true), None, None));
-                let session_type = if browser == *matching {
-                    SessionType::Browser
-                } else {
-                    SessionType::Sandbox
-                };
+                let session_type = session_type(browser == *matching);
                 let options = StartSession::default();
                 let session = account
                     .start_session(target.selector.as_str(), session_type, options)
@@ -193,10 +179,10 @@ impl Run {
                     .await
                     .map(drop)
             }
-            Operation::Snapshot(at, name, forced) => {
+            Operation::Snapshot(at, name, force) => {
                 let (account, target) = self.target(*at);
                 account
-                    .create_snapshot(target.selector.as_str(), named(name), force(forced))
+                    .create_snapshot(target.selector.as_str(), named(name), forced(*force))
                     .await
                     .map(drop)
             }
@@ -204,10 +190,10 @@ impl Run {
                 workspace,
                 snapshot,
                 save_as,
-                force: forced,
+                force,
             } => {
                 let (account, target) = self.target(*workspace);
-                let mut options = RestoreSnapshot::default().with_force(force(forced));
+                let mut options = RestoreSnapshot::default().with_force(forced(*force));
                 if let Some(name) = save_as {
                     options = options.with_save_head_as(named(name));
                 }
@@ -225,10 +211,10 @@ impl Run {
                     .await
                     .map(drop)
             }
-            Operation::Delete(at, forced) => {
+            Operation::Delete(at, force) => {
                 let (account, target) = self.target(*at);
                 account
-                    .delete(target.selector.as_str(), force(forced))
+                    .delete(target.selector.as_str(), forced(*force))
                     .await
             }
             other => panic!("{other:?} is no call"),
@@ -276,11 +262,7 @@ impl Run {
         };
         let mut options = ListWorkspaces::default().with_limit(*limit);
         if let Some(browser) = browser {
-            options = options.with_session_type(if *browser {
-                SessionType::Browser
-            } else {
-                SessionType::Sandbox
-            });
+            options = options.with_session_type(session_type(*browser));
         }
         if let Some(template) = template {
             options = options.with_template(*template);
@@ -329,52 +311,35 @@ impl Run {
     }
 
     async fn bulk_delete(&mut self, picks: &[Pick], force: bool) {
-        let mut targets: Vec<Target> = Vec::new();
-        for pick in picks {
-            // All are asked of one account.
-            let mut target = self.oracle.target(*pick);
-            target.found = target.found.filter(|_| !target.of_stranger);
-            if target.of_stranger {
-                continue;
-            }
-            targets.push(target);
-        }
-        let forced = if force { Force::Yes } else { Force::No };
-        let selectors = targets.iter().map(|target| target.selector.as_str());
+        // All are asked of one account.
+        let targets = picks.iter().map(|pick| (*pick, self.oracle.target(*pick)));
+        let targets: Vec<(Pick, Target)> = targets.filter(|it| !it.1.of_stranger).collect();
+        let selectors = targets.iter().map(|(_, target)| target.selector.as_str());
         let answers = self
             .bench
             .account
-            .bulk_delete(selectors, forced)
+            .bulk_delete(selectors, forced(force))
             .await
             .unwrap();
-        let mut once: Vec<&Target> = Vec::new();
+        let mut once: Vec<&(Pick, Target)> = Vec::new();
         for target in &targets {
-            let known = |it: &&Target| {
-                it.selector == target.selector || (it.found.is_some() && it.found == target.found)
+            let same = |it: &Target, other: &Target| {
+                it.selector == other.selector || (it.found.is_some() && it.found == other.found)
             };
-            if !once.iter().any(known) {
+            if !once.iter().any(|it| same(&it.1, &target.1)) {
                 once.push(target);
             }
         }
         assert_eq!(answers.len(), once.len(), "duplicates are answered once");
-        for (answer, target) in answers.iter().zip(once) {
-            let active =
-                |id: &WorkspaceId| self.oracle.workspaces[id].matches(None, None, Some(true));
-            let expected = match &target.found {
-                None => Err("workspace_not_found"),
-                Some(id) if active(id) && !force => Err("workspace_active"),
-                Some(_) => Ok(()),
-            };
-            let got = answer
-                .result
-                .as_ref()
-                .map_err(|error| error.code().as_str())
-                .copied();
+        // Each by itself, as if it were asked alone; of what the others delete it sees nothing.
+        let before = self.oracle.clone();
+        for (answer, (pick, target)) in answers.iter().zip(once) {
+            let verdict = before.verdict(&Operation::Delete(*pick, force));
             assert_eq!(
-                (answer.selector.as_str(), got),
-                (target.selector.as_str(), expected)
+                (answer.selector.as_str(), judged(&answer.result)),
+                (target.selector.as_str(), verdict)
             );
-            if let (Some(id), Ok(())) = (target.found, got) {
+            if let (Some(id), Ok(())) = (target.found, verdict) {
                 self.oracle.remove(id);
             }
         }
@@ -392,14 +357,10 @@ impl Run {
         let is_shown = verdict.is_err() || done.apply(call, &shown);
         done.crash();
         self.oracle.crash();
+        let views: BTreeMap<_, _> = shown.iter().map(|(id, it)| (*id, it.view())).collect();
         let is = |oracle: &Oracle| {
             let expected = oracle.workspaces.iter().map(|(id, it)| (id, &it.view));
-            expected.eq(shown
-                .iter()
-                .map(|(id, it)| (id, it.view()))
-                .collect::<Vec<_>>()
-                .iter()
-                .map(|(id, it)| (*id, it)))
+            expected.eq(&views)
         };
         let mut was_done = is_shown && is(&done);
         // To restore what the files started from anyway changes nothing else than the files.
@@ -526,6 +487,18 @@ impl Run {
         self.bench.manager.reclaim().await.unwrap();
         assert_eq!(self.bench.volume.list(None, 10).await.unwrap(), []);
         self.tally
+    }
+}
+
+fn forced(force: bool) -> Force {
+    if force { Force::Yes } else { Force::No }
+}
+
+/// An answer as the oracle puts it.
+fn judged(answer: &Result<(), Error>) -> Verdict {
+    match answer {
+        Ok(()) => Ok(()),
+        Err(error) => Err(error.code().as_str()),
     }
 }
 

@@ -42,6 +42,14 @@ pub(super) fn nth<T: Copy>(list: &[T], n: usize) -> T {
     list[n % list.len()]
 }
 
+pub(super) fn session_type(browser: bool) -> SessionType {
+    if browser {
+        SessionType::Browser
+    } else {
+        SessionType::Sandbox
+    }
+}
+
 fn key_of(text: &str) -> Option<&'static str> {
     NAMES.iter().find(|(name, _)| *name == text)?.1
 }
@@ -287,11 +295,6 @@ impl Oracle {
                 name,
                 template,
             } => {
-                let session_type = if *browser {
-                    SessionType::Browser
-                } else {
-                    SessionType::Sandbox
-                };
                 let image = image.and_then(|image| nth(&IMAGES, image).1);
                 let files = self.fresh();
                 std::fs::create_dir(&files).unwrap();
@@ -302,7 +305,7 @@ impl Oracle {
                 .unwrap();
                 let view = View {
                     name: name.map(|name| nth(&NAMES, name).0.to_owned()),
-                    session_type,
+                    session_type: session_type(*browser),
                     status: Status::Ready,
                     image: image.map(str::to_owned),
                     template: *template,
@@ -530,7 +533,7 @@ impl Expected {
         template: Option<bool>,
         active: Option<bool>,
     ) -> bool {
-        browser.is_none_or(|it| it == (self.view.session_type == SessionType::Browser))
+        browser.is_none_or(|it| session_type(it) == self.view.session_type)
             && template.is_none_or(|it| it == self.view.template)
             && active.is_none_or(|it| it == self.is_active())
     }
