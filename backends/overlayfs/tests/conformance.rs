@@ -1,4 +1,4 @@
-//! The contract of `Volume`, directly and behind a wrapper.
+//! The contract of `Volume`, directly, behind a wrapper, and on other file systems.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,7 +10,9 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use workdisk::Volume;
 use workdisk_conformance::fixtures::allocated_below;
-use workdisk_conformance::{Attribute, Faults, FaultyVolume, Harness, Skip, VolumeHarness};
+use workdisk_conformance::{
+    Attribute, Faults, FaultyVolume, FileSystem, Harness, LoopDisk, Skip, VolumeHarness,
+};
 use workdisk_overlayfs::OverlayVolume;
 
 struct Direct(TempDir);
@@ -65,10 +67,72 @@ impl VolumeHarness for Wrapped {
     }
 }
 
+/// On xfs.
+struct OnXfs(LoopDisk);
+
+impl Harness for OnXfs {
+    async fn start() -> Result<Self, Skip> {
+        LoopDisk::new(FileSystem::Xfs, 0).map(Self)
+    }
+}
+
+impl VolumeHarness for OnXfs {
+    async fn open(&self) -> Arc<dyn Volume> {
+        Arc::new(
+            OverlayVolume::open(self.0.path().join("volumes"))
+                .await
+                .unwrap(),
+        )
+    }
+
+    fn loses(&self) -> Vec<Attribute> {
+        vec![Attribute::HardLinks]
+    }
+
+    fn allocated_bytes(&self) -> Option<u64> {
+        allocated_below(&self.0.path().join("volumes")).ok()
+    }
+}
+
+/// On btrfs.
+struct OnBtrfs(LoopDisk);
+
+impl Harness for OnBtrfs {
+    async fn start() -> Result<Self, Skip> {
+        LoopDisk::new(FileSystem::Btrfs, 0).map(Self)
+    }
+}
+
+impl VolumeHarness for OnBtrfs {
+    async fn open(&self) -> Arc<dyn Volume> {
+        Arc::new(
+            OverlayVolume::open(self.0.path().join("volumes"))
+                .await
+                .unwrap(),
+        )
+    }
+
+    fn loses(&self) -> Vec<Attribute> {
+        vec![Attribute::HardLinks]
+    }
+
+    fn allocated_bytes(&self) -> Option<u64> {
+        allocated_below(&self.0.path().join("volumes")).ok()
+    }
+}
+
 mod direct {
     workdisk_conformance::volume_tests!(super::Direct);
 }
 
 mod wrapped {
     workdisk_conformance::volume_tests!(super::Wrapped);
+}
+
+mod on_xfs {
+    workdisk_conformance::volume_tests!(super::OnXfs);
+}
+
+mod on_btrfs {
+    workdisk_conformance::volume_tests!(super::OnBtrfs);
 }

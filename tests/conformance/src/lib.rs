@@ -39,9 +39,10 @@
 //!
 //! # Faults
 //! [`FaultyMetadata`] and [`FaultyVolume`] wrap a backend to fail a chosen call or to hold it at a [`Gate`], for tests of
-//! what a caller does then.
+//! what a caller does then. A [`LoopDisk`] is a small file system of its own, to be filled up or to be of another type.
 
 mod cases;
+pub mod disk;
 pub mod faults;
 pub mod fixtures;
 mod harness;
@@ -51,6 +52,7 @@ mod run;
 mod skip;
 pub mod volume;
 
+pub use disk::{FileSystem, LoopDisk};
 pub use faults::{Faults, FaultyMetadata, FaultyVolume, Gate, Method};
 pub use harness::{Attribute, Harness, MetadataHarness, VolumeHarness};
 pub use run::run;
