@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown, symlink};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat};
+use rustix::fs::{CWD, FileType, Mode, SeekFrom, XattrFlags, mknodat};
 
 /// A change. A number stands for a path.
 #[derive(Clone, Debug)]
@@ -25,6 +25,10 @@ pub(crate) enum Edit {
     Mode(usize, u32),
     Owner(usize),
     Attribute(usize, u8),
+    /// An access list with an entry for that user.
+    Access(usize, u8),
+    /// A byte far behind the end, so that there is a hole before it.
+    Hole(usize, u8),
     Fifo(usize),
     Device(usize),
 }
@@ -57,6 +61,8 @@ pub(crate) fn edit() -> impl Strategy<Value = Edit> {
         1 => (at(), 0..0o7777_u32).prop_map(|(at, mode)| Edit::Mode(at, mode)),
         1 => at().prop_map(Edit::Owner),
         1 => (at(), any::<u8>()).prop_map(|(at, byte)| Edit::Attribute(at, byte)),
+        1 => (at(), any::<u8>()).prop_map(|(at, user)| Edit::Access(at, user)),
+        2 => (at(), any::<u8>()).prop_map(|(at, far)| Edit::Hole(at, far)),
         1 => at().prop_map(Edit::Fifo),
         1 => at().prop_map(Edit::Device),
     ]
@@ -87,12 +93,42 @@ pub(crate) fn apply(root: &Path, edit: &Edit) -> bool {
             let flags = XattrFlags::empty();
             rustix::fs::lsetxattr(at(n), "user.x", &[*byte], flags).is_ok()
         }
+        Edit::Access(n, user) => {
+            let flags = XattrFlags::empty();
+            let list = access_list(u32::from(*user));
+            rustix::fs::lsetxattr(at(n), "system.posix_acl_access", &list, flags).is_ok()
+        }
+        Edit::Hole(n, far) => fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(at(n))
+            .is_ok_and(|file| file.write_all_at(b"x", u64::from(*far) << 14).is_ok()),
         Edit::Fifo(n) => mknodat(CWD, at(n), FileType::Fifo, Mode::RUSR, 0).is_ok(),
         Edit::Device(n) => {
             let null = rustix::fs::makedev(1, 3);
             mknodat(CWD, at(n), FileType::CharacterDevice, Mode::RUSR, null).is_ok()
         }
     }
+}
+
+/// An access list as the kernel takes it: acl(5), and `linux/posix_acl_xattr.h`.
+fn access_list(user: u32) -> Vec<u8> {
+    const NOBODY: u32 = u32::MAX;
+    let entries = [
+        (0x01, 0o7, NOBODY),
+        (0x02, 0o6, user),
+        (0x04, 0o5, NOBODY),
+        (0x10, 0o7, NOBODY),
+        (0x20, 0o4, NOBODY),
+    ];
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    for (tag, permissions, id) in entries {
+        list.extend(u16::to_le_bytes(tag));
+        list.extend(u16::to_le_bytes(permissions));
+        list.extend(u32::to_le_bytes(id));
+    }
+    list
 }
 
 /// Whether a change touches what overlayfs treats differently: a file of several names, which breaks at the first change,
@@ -110,17 +146,37 @@ pub(crate) fn is_exception(oracle: &Path, edit: &Edit) -> bool {
         | Edit::Truncate(n, _)
         | Edit::Mode(n, _)
         | Edit::Owner(n)
-        | Edit::Attribute(n, _) => special(n),
+        | Edit::Attribute(n, _)
+        | Edit::Access(n, _)
+        | Edit::Hole(n, _) => special(n),
         Edit::Rename(from, to) => special(from) && special(to),
         _ => false,
     }
 }
 
-pub(crate) type Manifest = BTreeMap<PathBuf, (u32, u32, u32, u64, Vec<u8>, Vec<u8>, (i64, i64))>;
+/// What a file of any kind shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Entry {
+    mode: u32,
+    owner: (u32, u32),
+    device: u64,
+    content: Vec<u8>,
+    attributes: Vec<(String, Vec<u8>)>,
+    modified: (i64, i64),
+    /// Where its data is, by their first byte and the one after the last; the rest are holes.
+    data: Vec<(u64, u64)>,
+    /// The first of the file's other names in the tree.
+    first_name: Option<PathBuf>,
+}
 
-/// Everything that a tree shows.
+pub(crate) type Manifest = BTreeMap<PathBuf, Entry>;
+
+/// Everything that a tree shows, and that nothing may change but an edit.
 pub(crate) fn manifest(root: &Path) -> Manifest {
+    // What is not written back yet has no holes.
+    rustix::fs::syncfs(fs::File::open(root).unwrap()).unwrap();
     let mut found = Manifest::new();
+    let mut files: BTreeMap<u64, Vec<PathBuf>> = BTreeMap::new();
     let mut pending = vec![root.to_owned()];
     while let Some(at) = pending.pop() {
         let meta = fs::symlink_metadata(&at).unwrap();
@@ -132,29 +188,68 @@ pub(crate) fn manifest(root: &Path) -> Manifest {
         } else {
             vec![u8::from(kind.is_fifo())]
         };
-        let mut value = [0; 16];
-        let length = rustix::fs::lgetxattr(&at, "user.x", &mut value[..]).unwrap_or(0);
-        let entry = (
-            meta.mode(),
-            meta.uid(),
-            meta.gid(),
-            meta.rdev(),
+        let entry = Entry {
+            mode: meta.mode(),
+            owner: (meta.uid(), meta.gid()),
+            device: meta.rdev(),
             content,
-            value[..length].to_vec(),
-            (meta.mtime(), meta.mtime_nsec()),
-        );
+            attributes: attributes(&at),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            data: if kind.is_file() {
+                data(&at)
+            } else {
+                Vec::new()
+            },
+            first_name: None,
+        };
+        let path = at.strip_prefix(root).unwrap().to_owned();
         if kind.is_dir() {
             pending.extend(fs::read_dir(&at).unwrap().map(|it| it.unwrap().path()));
+        } else {
+            files.entry(meta.ino()).or_default().push(path.clone());
         }
-        found.insert(at.strip_prefix(root).unwrap().to_owned(), entry);
+        found.insert(path, entry);
+    }
+    for names in files.into_values().filter(|names| names.len() > 1) {
+        let first = names.iter().min().cloned();
+        for name in names {
+            found.get_mut(&name).unwrap().first_name = first.clone();
+        }
     }
     found
 }
 
-pub(crate) fn without_times(manifest: &Manifest) -> Manifest {
+fn attributes(path: &Path) -> Vec<(String, Vec<u8>)> {
+    let names = ["user.x", "system.posix_acl_access", "trusted.x"];
+    let mut found = Vec::new();
+    for name in names {
+        let mut value = [0; 256];
+        if let Ok(length) = rustix::fs::lgetxattr(path, name, &mut value[..]) {
+            found.push((name.to_owned(), value[..length].to_vec()));
+        }
+    }
+    found
+}
+
+fn data(path: &Path) -> Vec<(u64, u64)> {
+    let file = fs::File::open(path).unwrap();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Ok(start) = rustix::fs::seek(&file, SeekFrom::Data(at)) {
+        at = rustix::fs::seek(&file, SeekFrom::Hole(start)).unwrap();
+        found.push((start, at));
+    }
+    found
+}
+
+/// What a copy of the tree on another file system shows as well. Of times, holes and names of one file it may show
+/// others: a volume breaks the names of a file when one of them is renamed.
+pub(crate) fn contents(manifest: &Manifest) -> Manifest {
     let mut manifest = manifest.clone();
     for entry in manifest.values_mut() {
-        entry.6 = (0, 0);
+        entry.modified = (0, 0);
+        entry.data.clear();
+        entry.first_name = None;
     }
     manifest
 }

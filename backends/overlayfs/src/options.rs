@@ -59,10 +59,10 @@ impl OverlayOptions {
         self
     }
 
-    /// Takes a file for one that can have no more than that many links, for tests.
-    #[cfg(test)]
-    pub(crate) fn with_max_links(mut self, links: u64) -> Self {
-        self.max_links = links;
+    /// Gives no file more than that many names, 1 at least, where the file system would allow more.
+    #[doc(hidden)]
+    pub fn with_max_links(mut self, links: u64) -> Self {
+        self.max_links = links.max(1);
         self
     }
 }

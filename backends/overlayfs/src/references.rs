@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use crate::error::{OverlayError, Result};
 use crate::layer::LayerId;
 use crate::store::Store;
+use crate::tree::names_of;
 
 const NOT_LINKED: &str = "it is not a hard link to the layer's own reference: the store was copied without its hard \
                           links; copy it with `cp -a` or `rsync -aH`";
@@ -142,7 +143,7 @@ pub(crate) fn read_reference(at: impl AsFd, name: &str) -> Result<Option<LayerId
 
 fn links(home: impl AsFd, reference: &str) -> Result<Option<u64>> {
     match statat(home, reference, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(Some(stat.st_nlink)),
+        Ok(stat) => Ok(Some(names_of(&stat))),
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(OverlayError::io(
             "count the references of",

@@ -18,7 +18,7 @@ use workdisk::model::VolumeId;
 use workdisk_conformance::Skip;
 use workdisk_overlayfs::{OverlayOptions, OverlayVolume};
 
-use self::tree::{Edit, Manifest, apply, edit, is_exception, manifest, without_times};
+use self::tree::{Edit, Manifest, apply, contents, edit, is_exception, manifest};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -35,13 +35,18 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..120)
 }
 
-async fn run(steps: &[Step], width: usize) {
+/// As many names as a file may have, so that merges have to copy all files, some or none.
+const LINKS: [u64; 3] = [1, 2, u64::MAX];
+
+async fn run(steps: &[Step], width: usize, links: u64) {
     let folder = tempfile::tempdir().unwrap();
     let oracle = tempfile::tempdir().unwrap();
     let oracle = oracle.path();
     fs::set_permissions(oracle, PermissionsExt::from_mode(0o755)).unwrap();
     chown(oracle, None, None).unwrap();
-    let options = OverlayOptions::new(folder.path()).with_merge_width(width);
+    let options = OverlayOptions::new(folder.path())
+        .with_merge_width(width)
+        .with_max_links(links);
     let volumes = OverlayVolume::open_with(options).await.unwrap();
     let mut id = VolumeId::new();
     volumes.create(id).await.unwrap();
@@ -58,7 +63,7 @@ async fn run(steps: &[Step], width: usize) {
             }
         };
         let before = manifest(&root);
-        assert_eq!(without_times(&before), without_times(&manifest(oracle)));
+        assert_eq!(contents(&before), contents(&manifest(oracle)));
         volumes.unmount(id).await.unwrap();
         let frozen = VolumeId::new();
         volumes.freeze(id, frozen).await.unwrap();
@@ -95,10 +100,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn volume_shows_what_a_plain_folder_would(steps in steps(), width in 2..4_usize) {
+    fn volume_shows_what_a_plain_folder_would(
+        steps in steps(), width in 2..4_usize, links in prop::sample::select(&LINKS[..]),
+    ) {
         if host_can() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(run(&steps, width));
+            runtime.block_on(run(&steps, width, links));
         }
     }
 }

@@ -25,7 +25,7 @@ use self::oracle::{
 };
 use crate::support::steps::Break;
 use crate::support::{Bench, OK, code};
-use crate::tree::{Edit, apply, is_exception, manifest, without_times};
+use crate::tree::{Edit, apply, contents, is_exception, manifest};
 
 /// How many operations are run on each pair of backends.
 const OPERATIONS: usize = 2_400;
@@ -517,11 +517,11 @@ async fn assert_session_shows(
 }
 
 fn has_files(disk: &Path, plain: &Path) -> bool {
-    without_times(&manifest(disk)) == without_times(&manifest(plain))
+    contents(&manifest(disk)) == contents(&manifest(plain))
 }
 
 fn assert_same_files(disk: &Path, plain: &Path) {
-    let both = [disk, plain].map(|root| without_times(&manifest(root)));
+    let both = [disk, plain].map(|root| contents(&manifest(root)));
     assert!(
         both[0] == both[1],
         "disk {:#?}\nplain {:#?}",

@@ -1,6 +1,7 @@
-//! Makes the merged layer: folders anew, everything else as a further name of the same file.
+//! Makes the merged layer: folders anew, everything else as a further name of the same file, or as a copy of a file that
+//! can have no more names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::{CStr, CString};
 
 use rustix::fd::OwnedFd;
@@ -11,9 +12,86 @@ use rustix::io::Errno;
 
 use super::lookup::{Found, Place, joined, look_up, open_folder};
 use crate::tree::attributes::{copy_attributes, copy_times};
+use crate::tree::copy::copy_file;
+use crate::tree::names_of;
+
+/// A file of the layers, all of which are on one file system.
+pub(super) type Inode = u64;
+
+/// Gives files further names.
+pub(super) struct Linker<'a> {
+    /// How many names a file can have, if less than the file system allows.
+    pub(super) max_links: u64,
+    /// The files that can have no more names, and are copied.
+    pub(super) full: &'a HashSet<Inode>,
+    /// Where the copy of a file is: its folder in the merged layer, and its name.
+    copies: HashMap<Inode, (Vec<u8>, CString)>,
+    /// The files that were found to be full.
+    refused: HashSet<Inode>,
+}
+
+impl<'a> Linker<'a> {
+    pub(super) fn new(max_links: u64, full: &'a HashSet<Inode>) -> Self {
+        Self {
+            max_links,
+            full,
+            copies: HashMap::new(),
+            refused: HashSet::new(),
+        }
+    }
+
+    /// Makes `name` in the folder `made`, which is at `path` of `target`, the file `in_layer` of `folder`. One that turns
+    /// out to be full is noted and left out.
+    fn give_name(
+        &mut self,
+        (folder, in_layer): (&OwnedFd, &CStr),
+        target: &OwnedFd,
+        (made, path, name): (&OwnedFd, &[u8], &CStr),
+    ) -> Result<(), Errno> {
+        // Only then is the file's number needed: a merge of a million files is not to ask for each.
+        if self.max_links == u64::MAX && self.full.is_empty() {
+            match linkat(folder, in_layer, made, name, AtFlags::empty()) {
+                Err(Errno::MLINK) => {}
+                answer => return answer,
+            }
+        }
+        let stat = statat(folder, in_layer, AtFlags::SYMLINK_NOFOLLOW)?;
+        if self.full.contains(&stat.st_ino) {
+            return match self.copies.get(&stat.st_ino) {
+                Some((path, copy)) => {
+                    let home = open_folder(target, path)?.ok_or(Errno::STALE)?;
+                    linkat(&home, copy, made, name, AtFlags::empty())
+                }
+                None => {
+                    copy_file(folder, in_layer, made, name)?;
+                    let place = (path.to_vec(), name.to_owned());
+                    self.copies.insert(stat.st_ino, place);
+                    Ok(())
+                }
+            };
+        }
+        if names_of(&stat) < self.max_links {
+            match linkat(folder, in_layer, made, name, AtFlags::empty()) {
+                Err(Errno::MLINK) => {}
+                answer => return answer,
+            }
+        }
+        self.refused.insert(stat.st_ino);
+        Ok(())
+    }
+}
 
 /// Merges layers, the newest first, into an empty folder. `has_below` says whether they lie on others that stay.
-pub(super) fn merge(layers: &[OwnedFd], has_below: bool, target: &OwnedFd) -> Result<(), Errno> {
+///
+/// Answers the files that can have no more names: if there are any, some names are missing, and the merge is to be made
+/// anew with those files copied. Names of one file must all lead to its copy, and some may have been made before the file
+/// was full.
+pub(super) fn merge(
+    layers: &[OwnedFd],
+    has_below: bool,
+    target: &OwnedFd,
+    mut linker: Linker<'_>,
+) -> Result<HashSet<Inode>, Errno> {
     let root = Place {
         parts: (0..layers.len()).map(|layer| (layer, Vec::new())).collect(),
         below: has_below.then(Vec::new),
@@ -31,7 +109,7 @@ pub(super) fn merge(layers: &[OwnedFd], has_below: bool, target: &OwnedFd) -> Re
                 }
                 Found::File(layer, folder, in_layer) => {
                     let folder = open_folder(&layers[layer], &folder)?.ok_or(Errno::STALE)?;
-                    linkat(&folder, &in_layer, &made, &name, AtFlags::empty())?;
+                    linker.give_name((&folder, &in_layer), target, (&made, &path, &name))?;
                 }
                 Found::Hidden(layer, folder, in_layer) if place.below.is_some() => {
                     let folder = open_folder(&layers[layer], &folder)?.ok_or(Errno::STALE)?;
@@ -46,7 +124,7 @@ pub(super) fn merge(layers: &[OwnedFd], has_below: bool, target: &OwnedFd) -> Re
         copy_attributes(&model, &made)?;
         copy_times(&model, &made)?;
     }
-    Ok(())
+    Ok(linker.refused)
 }
 
 /// Says in the folder itself where it goes on below, if that is not where its name and its parent lead.

@@ -1,11 +1,15 @@
 //! Merging: many frozen layers at the top of a chain become one, so that chains stay short.
 //!
 //! Like a counter: as many layers of one level as the width become one of the next level, so that each file takes part in
-//! few merges. The old layers stay as long as snapshots refer to them; files are shared with them by hard links.
+//! few merges. The old layers stay as long as snapshots refer to them; files are shared with them by hard links. Only a file
+//! that has as many names as its file system allows is copied, by reflink where there is one.
 
 mod build;
 mod lookup;
 mod plan;
+
+use std::collections::HashSet;
+use std::ffi::CString;
 
 use rustix::fd::OwnedFd;
 use rustix::fs::Mode;
@@ -15,6 +19,8 @@ use crate::error::{OverlayError, Result};
 use crate::layer::LayerId;
 use crate::staged::Staged;
 use crate::store::Store;
+use crate::tree::remove::remove_tree;
+use build::Linker;
 use plan::{Merge, plan};
 
 impl Store {
@@ -29,6 +35,9 @@ impl Store {
             .build_merged(&id, chain, merge)
             .and_then(|()| self.place_layer(&id))
             .inspect_err(|_| self.discard_layer(&self.staging, &id))?;
+        for layer in &chain[..merge.count] {
+            self.forget_size(layer);
+        }
         Ok(Some(Staged::placed(self, id, reference)))
     }
 
@@ -37,7 +46,6 @@ impl Store {
         let (run, below) = chain.split_at(merge.count);
         self.disk.mkdir(&self.staging, &name, Mode::RWXU)?;
         self.disk.symlink(&name, &self.staging, &id.reference(0))?;
-        self.disk.mkdir(&self.staging, &id.files(), Mode::RWXU)?;
         if let Some(parent) = below.first() {
             self.refer(&self.layers, parent, &self.staging, &id.parent())?;
         }
@@ -45,10 +53,22 @@ impl Store {
             .iter()
             .map(|layer| self.files(layer))
             .collect::<Result<_>>()?;
-        let target = open_dir(&self.staging, &id.files())?;
-        build::merge(&layers, !below.is_empty(), &target)
-            .map_err(|errno| OverlayError::io("merge the layers into", name, errno))?;
-        // One call for however many folders were made.
-        self.disk.sync_all(&self.root_fd)
+        let mut full = HashSet::new();
+        loop {
+            self.disk.mkdir(&self.staging, &id.files(), Mode::RWXU)?;
+            let target = open_dir(&self.staging, &id.files())?;
+            let linker = Linker::new(self.options.max_links, &full);
+            let refused = build::merge(&layers, !below.is_empty(), &target, linker)
+                .map_err(|errno| OverlayError::io("merge the layers into", &name, errno))?;
+            if refused.is_empty() {
+                // One call for however many folders were made.
+                return self.disk.sync_all(&self.root_fd);
+            }
+            tracing::info!(layer = %id, files = refused.len(), "files that can have no more names are copied");
+            full.extend(refused);
+            let path = CString::new(id.files()).expect("because a layer's name holds no zero byte");
+            remove_tree(&self.staging, &path, || false)
+                .map_err(|errno| OverlayError::io("merge anew the layers into", &name, errno))?;
+        }
     }
 }

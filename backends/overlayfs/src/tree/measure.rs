@@ -1,6 +1,6 @@
 //! Measures a tree.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::CStr;
 
 use rustix::fd::AsFd;
@@ -8,18 +8,37 @@ use rustix::fs::{AtFlags, Stat, fstat, statat};
 use rustix::io::Errno;
 
 use super::descent::Descent;
+use super::names_of;
 
 /// The bytes of the blocks that a tree takes; a file of several names counts once.
-pub(crate) fn allocated_bytes(at: impl AsFd, name: &CStr) -> Result<u64, Errno> {
-    let mut seen = HashSet::new();
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Allocated {
+    /// Of folders, and of files all of whose names are in the tree.
+    pub(crate) alone: u64,
+    /// Of files that have names elsewhere too.
+    pub(crate) linked: u64,
+}
+
+/// Files of several names, by their numbers.
+type Linked = HashMap<u64, Names>;
+
+/// A file of several names.
+struct Names {
+    missing: u64,
+    bytes: u64,
+}
+
+/// Measures the tree at a name. It is on one file system.
+pub(crate) fn allocated_bytes(at: impl AsFd, name: &CStr) -> Result<Allocated, Errno> {
+    let mut linked = Linked::new();
     let mut place = Descent::at(at, name)?;
-    let mut bytes = blocks(&fstat(place.folder())?);
-    let mut pending = vec![measure_files(&place, &mut seen, &mut bytes)?];
+    let mut alone = blocks(&fstat(place.folder())?);
+    let mut pending = vec![measure_files(&place, &mut linked, &mut alone)?];
     while let Some(folders) = pending.last_mut() {
         if let Some(next) = folders.pop() {
             place.enter(&next)?;
-            bytes += blocks(&fstat(place.folder())?);
-            let below = measure_files(&place, &mut seen, &mut bytes)?;
+            alone += blocks(&fstat(place.folder())?);
+            let below = measure_files(&place, &mut linked, &mut alone)?;
             pending.push(below);
         } else {
             pending.pop();
@@ -28,13 +47,20 @@ pub(crate) fn allocated_bytes(at: impl AsFd, name: &CStr) -> Result<u64, Errno> 
             }
         }
     }
-    Ok(bytes)
+    let mut allocated = Allocated { alone, linked: 0 };
+    for file in linked.into_values() {
+        match file.missing {
+            0 => allocated.alone += file.bytes,
+            _ => allocated.linked += file.bytes,
+        }
+    }
+    Ok(allocated)
 }
 
 fn measure_files(
     place: &Descent,
-    seen: &mut HashSet<u64>,
-    bytes: &mut u64,
+    linked: &mut Linked,
+    alone: &mut u64,
 ) -> Result<Vec<std::ffi::CString>, Errno> {
     let mut folders = Vec::new();
     for (name, is_folder) in place.entries()? {
@@ -43,9 +69,15 @@ fn measure_files(
             continue;
         }
         let stat = statat(place.folder(), &name, AtFlags::SYMLINK_NOFOLLOW)?;
-        if stat.st_nlink == 1 || seen.insert(stat.st_ino) {
-            *bytes += blocks(&stat);
+        if stat.st_nlink == 1 {
+            *alone += blocks(&stat);
+            continue;
         }
+        let file = linked.entry(stat.st_ino).or_insert(Names {
+            missing: names_of(&stat),
+            bytes: blocks(&stat),
+        });
+        file.missing = file.missing.saturating_sub(1);
     }
     Ok(folders)
 }

@@ -46,6 +46,14 @@ pub(crate) fn remove_tree(
     unlinkat(&at, name, AtFlags::REMOVEDIR)
 }
 
+/// Removes all that is in a folder.
+pub(crate) fn empty_folder(folder: impl AsFd) -> Result<(), Errno> {
+    for (name, _) in Descent::at(&folder, c".")?.entries()? {
+        remove_tree(&folder, &name, || false)?;
+    }
+    Ok(())
+}
+
 fn remove_files(place: &Descent) -> Result<Vec<CString>, Errno> {
     let mut folders = Vec::new();
     for (name, is_folder) in place.entries()? {
