@@ -145,12 +145,21 @@ fn host_can() -> bool {
 }
 
 async fn at_every_step(change: Change, fault: Fault) {
+    at_every_step_of(change, fault, false).await;
+}
+
+/// As [`at_every_step`], where every move finds the disk full, if that is said.
+async fn at_every_step_of(change: Change, fault: Fault, moves_find_it_full: bool) {
     if !host_can() {
         return;
     }
     for step in 0.. {
         let mut scene = Scene::new().await;
-        scene.volume.store().disk.faults.plan(fault, step);
+        let faults = &scene.volume.store().disk.faults;
+        faults.plan(fault, step);
+        if moves_find_it_full {
+            faults.let_moves_find_it_full();
+        }
         let answer = scene.change(change).await;
         if fault == Fault::Crash {
             // What the sweep of the trash would have done is cut off as well.
@@ -190,6 +199,32 @@ macro_rules! crash_tests {
             at_every_step(Change::$change, Fault::$fault).await;
         }
     )*};
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crash_at_any_step_of_removal_in_place_leaves_it_done_or_not() {
+    for change in [Change::RemoveActive, Change::RemoveFrozen] {
+        at_every_step_of(change, Fault::Crash, true).await;
+    }
+}
+
+/// Layers are removed in place only when nobody refers to them, however many there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn removal_in_place_takes_a_chain_and_leaves_what_others_use() {
+    if !host_can() {
+        return;
+    }
+    let scene = Scene::new().await;
+    let (volume, store) = (&scene.volume, scene.volume.store());
+    volume.fork(scene.f, scene.fresh).await.unwrap();
+    store.disk.faults.let_moves_find_it_full();
+    volume.remove(scene.f).await.unwrap();
+    volume.remove(scene.a).await.unwrap();
+    volume.reclaim().await.unwrap();
+    assert_eq!(read(volume, scene.fresh).await, ["first"]);
+    volume.remove(scene.fresh).await.unwrap();
+    volume.reclaim().await.unwrap();
+    scene.assert_empty();
 }
 
 crash_tests! {

@@ -1,5 +1,6 @@
 //! The few system calls by which the store changes, each a step at which a crash can stop it.
 
+use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fd::{AsFd, OwnedFd};
@@ -7,6 +8,7 @@ use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{OverlayError, Result};
+use crate::tree::remove::remove_tree;
 
 /// Changes the store's own folders.
 ///
@@ -51,6 +53,10 @@ impl Disk {
         to: impl AsFd,
         new_name: &str,
     ) -> Result<()> {
+        #[cfg(test)]
+        if self.faults.moves_find_it_full() {
+            return Err(OverlayError::io("move", name, Errno::NOSPC));
+        }
         self.step("move", name, || fs::renameat(&from, name, &to, new_name))
     }
 
@@ -58,6 +64,12 @@ impl Disk {
         self.step("remove the reference", name, || {
             fs::unlinkat(&at, name, AtFlags::empty())
         })
+    }
+
+    /// Removes a file, or a folder with all that is in it.
+    pub(crate) fn remove_tree(&self, at: impl AsFd, name: &str) -> Result<()> {
+        let path = CString::new(name).expect("because a name in a folder holds no zero byte");
+        self.step("remove", name, || remove_tree(&at, &path, || false))
     }
 
     /// Makes the names in a folder durable.

@@ -65,6 +65,11 @@ impl OverlayError {
         }
     }
 
+    /// Whether there was no room.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self.errno(), Some(Errno::NOSPC | Errno::DQUOT))
+    }
+
     /// The number of the system call's failure, if it is one.
     pub(crate) fn errno(&self) -> Option<Errno> {
         match self {

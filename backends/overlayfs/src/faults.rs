@@ -1,6 +1,7 @@
 //! Stops the store at its n-th step, for tests of what a crash leaves.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 
@@ -16,6 +17,7 @@ pub(crate) enum Fault {
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     planned: Mutex<Option<Planned>>,
+    moves_find_it_full: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -26,6 +28,15 @@ struct Planned {
 }
 
 impl Faults {
+    /// Lets every move find the disk full from now on, as btrfs does, while removals still work.
+    pub(crate) fn let_moves_find_it_full(&self) {
+        self.moves_find_it_full.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn moves_find_it_full(&self) -> bool {
+        self.moves_find_it_full.load(Ordering::Acquire)
+    }
+
     /// Lets `steps_before` more steps happen, and then the fault.
     pub(crate) fn plan(&self, fault: Fault, steps_before: usize) {
         *self.planned.lock().unwrap() = Some(Planned {

@@ -13,6 +13,8 @@
 //! frozen/<volume>    refers to the volume's newest layer
 //! staging/  trash/   what is being made and removed
 //! mounts/<volume>    where the volume is mounted
+//! swept              is there unless layers may be left to which nobody refers
+//! empty/  spare/     what the kernel asks for below an empty volume, and room to ask who uses one on a full disk
 //! ```
 //! A reference is a hard link to the layer's `ref.0`, so that the file system counts the users of a layer. Copy the folder
 //! with its hard links: `cp -a`, `rsync -aH`.

@@ -17,8 +17,8 @@ use crate::locks::{VolumeLocks, lock};
 use crate::options::OverlayOptions;
 use crate::overlay::{Attachment, propagation};
 
-const FOLDERS: [&str; 7] = [
-    "layers", "active", "frozen", "staging", "trash", "mounts", "empty",
+const FOLDERS: [&str; 8] = [
+    "layers", "active", "frozen", "staging", "trash", "mounts", "empty", "spare",
 ];
 
 /// The folders of a store and what puts its calls in order.
@@ -41,6 +41,8 @@ pub(crate) struct Store {
     /// Held while the trash is emptied, which is also the only time when a layer's last reference is judged. Whoever adds
     /// a reference reads it from one that stays meanwhile, so that it was not the last.
     pub(crate) sweep: Mutex<()>,
+    /// Held while the folder `spare` is used.
+    pub(crate) spare: Mutex<()>,
     pub(crate) closing: AtomicBool,
 }
 
@@ -102,9 +104,11 @@ impl OpenStore {
             volumes: VolumeLocks::default(),
             format: Mutex::new(format),
             sweep: Mutex::new(()),
+            spare: Mutex::new(()),
             closing: AtomicBool::new(false),
         };
         store.clear_staging()?;
+        store.find_unused_layers()?;
         Ok(Self {
             store: std::sync::Arc::new(store),
             _lock: lock,

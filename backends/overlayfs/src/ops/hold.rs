@@ -10,12 +10,14 @@ use workdisk::Holder;
 use workdisk::model::VolumeId;
 use workdisk::session::{holders_under, holders_where};
 
+use crate::disk::open_dir;
 use crate::error::{OverlayError, Result};
 use crate::layer::LayerId;
+use crate::locks::lock;
 use crate::overlay::in_use::{lasting_holders, upper_in_use};
 use crate::overlay::mountinfo::{is_mount_point, mounts_of};
 use crate::store::Store;
-use crate::tree::remove::remove_tree;
+use crate::tree::remove::{empty_folder, remove_tree};
 
 impl Store {
     /// Whether the volume is mounted at its path: the kernel knows, whoever mounted it and died since.
@@ -46,15 +48,30 @@ impl Store {
     fn is_used(&self, upper: &LayerId) -> Result<bool> {
         let failed =
             |errno| OverlayError::io("ask the kernel who uses", format!("layers/{upper}"), errno);
+        let ask = |scratch: PathBuf| {
+            let files = self.layer_path(&upper.files());
+            upper_in_use(&files, &self.root.join("empty"), &scratch)
+        };
         let scratch = format!("scratch-{}", Uuid::new_v4());
-        self.disk.mkdir(&self.staging, &scratch, Mode::RWXU)?;
-        let answer = upper_in_use(
-            &self.layer_path(&upper.files()),
-            &self.root.join("empty"),
-            &self.root.join("staging").join(&scratch),
-        );
-        let path = CString::new(scratch).expect("because a UUID holds no zero byte");
-        remove_tree(&self.staging, &path, || false).map_err(failed)?;
+        let answer = match self.disk.mkdir(&self.staging, &scratch, Mode::RWXU) {
+            Ok(()) => {
+                let answer = ask(self.root.join("staging").join(&scratch));
+                let path = CString::new(scratch).expect("because a UUID holds no zero byte");
+                remove_tree(&self.staging, &path, || false).map_err(failed)?;
+                answer
+            }
+            // One after the other: a disk that is full must let volumes be removed.
+            Err(error) if error.is_full() => {
+                let _alone = lock(&self.spare);
+                let spare = open_dir(&self.root_fd, "spare")?;
+                let clear = || empty_folder(&spare).map_err(failed);
+                clear()?;
+                let answer = ask(self.root.join("spare"));
+                clear()?;
+                answer
+            }
+            Err(error) => return Err(error),
+        };
         match answer {
             Err(Errno::NOENT | Errno::NOTDIR) => Err(OverlayError::corrupt(
                 format!("layers/{}", upper.files()),

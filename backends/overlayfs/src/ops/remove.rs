@@ -9,7 +9,8 @@ use crate::references::read_reference;
 use crate::store::{Store, exists};
 
 impl Store {
-    /// The volume is gone once its name is in the trash, durably. Its layers follow when the trash is emptied.
+    /// The volume is gone once its name is in the trash, durably. Its layers follow when the trash is emptied. Where a full
+    /// disk refuses even that, all is removed at once.
     pub(crate) fn remove(&self, volume: VolumeId) -> Result<()> {
         self.volumes.with(&[volume], || {
             let Some(kind) = self.kind(volume)? else {
@@ -20,9 +21,14 @@ impl Store {
                 self.must_be_removable(volume, &name)?;
             }
             let folder = self.folder(kind);
-            self.throw_away(folder, &name)?;
-            self.disk.sync(&self.trash, "trash")?;
-            self.disk.sync(folder, "the volumes")?;
+            match self.throw_away(folder, &name) {
+                Ok(()) => {
+                    self.disk.sync(&self.trash, "trash")?;
+                    self.disk.sync(folder, "the volumes")?;
+                }
+                Err(error) if error.is_full() => self.remove_in_place(folder, &name)?,
+                Err(error) => return Err(error),
+            }
             if kind == VolumeKind::Active {
                 // Nothing is mounted there, and nothing uses it; a folder that stays does no harm.
                 if let Err(errno) = unlinkat(CWD, self.mount_path(volume), AtFlags::REMOVEDIR) {

@@ -55,7 +55,7 @@ fn is_copy_of_this_process(pid: u32) -> bool {
 ///
 /// With `index=off` the kernel lets two overlays share an upper layer, but with `index=on` it refuses one that any other
 /// uses. So such an overlay is made, with a work folder of its own, and dropped again; it is mounted nowhere. What it
-/// leaves on the layer is taken away.
+/// leaves on the layer is taken away. `scratch` is that work folder: empty, and nobody else's meanwhile.
 pub(crate) fn upper_in_use(upper: &Path, lower: &Path, scratch: &Path) -> Result<bool, Errno> {
     let [Some(upper_text), Some(lower), Some(scratch)] = [upper, lower, scratch].map(Path::to_str)
     else {

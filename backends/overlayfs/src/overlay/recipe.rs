@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::mount::{
-    MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags, mount_bind, mount_change,
-    mount_remount, move_mount,
+    MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags, UnmountFlags, mount_bind,
+    mount_change, mount_remount, move_mount, unmount,
 };
 use workdisk::BackendError;
 use workdisk::volume::MountRecipe;
@@ -168,18 +168,22 @@ pub(crate) fn mount_stack(recipe: &MountRecipe, target: &Path, flags: &Flags) ->
         Err(Errno::NOSYS | Errno::INVAL) => mount_overlay(recipe, target, flags.flags)?,
         Err(errno) => return Err(errno),
     }
-    make_private(target, flags)
+    or_unmount(target, make_private(target, flags))
 }
 
 fn bind(recipe: &MountRecipe, target: &Path, flags: &Flags) -> Result<(), Errno> {
     mount_bind(recipe.source.as_str(), target)?;
-    let restricted = mount_remount(target, MountFlags::BIND | flags.flags, "");
-    if restricted.is_err() {
-        // A mount without the flags that were asked for must not stay.
-        rustix::mount::unmount(target, rustix::mount::UnmountFlags::DETACH)?;
+    let restricted = mount_remount(target, MountFlags::BIND | flags.flags, "")
+        .and_then(|()| make_private(target, flags));
+    or_unmount(target, restricted)
+}
+
+/// Unmounts what has not got the flags that were asked for: it must not stay.
+fn or_unmount(target: &Path, outcome: Result<(), Errno>) -> Result<(), Errno> {
+    if outcome.is_err() {
+        unmount(target, UnmountFlags::DETACH)?;
     }
-    restricted?;
-    make_private(target, flags)
+    outcome
 }
 
 fn make_private(target: &Path, flags: &Flags) -> Result<(), Errno> {
@@ -187,4 +191,24 @@ fn make_private(target: &Path, flags: &Flags) -> Result<(), Errno> {
         mount_change(target, MountPropagationFlags::PRIVATE)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overlay::mountinfo::is_mount_point;
+
+    #[test]
+    fn mount_that_cannot_be_made_as_asked_does_not_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        if let Err(errno) = mount_bind(folder.path(), folder.path()) {
+            let reason = format!("this process cannot mount: {errno}");
+            return workdisk_conformance::Skip::new(reason).announce();
+        }
+        assert_eq!(or_unmount(folder.path(), Ok(())), Ok(()));
+        assert_eq!(is_mount_point(folder.path()), Ok(true));
+        let refused = or_unmount(folder.path(), Err(Errno::INVAL));
+        assert_eq!(refused, Err(Errno::INVAL));
+        assert_eq!(is_mount_point(folder.path()), Ok(false));
+    }
 }
