@@ -21,11 +21,12 @@ use crate::volume::Volume;
 /// only a store that answers wrongly reaches it.
 pub(super) const ATTEMPTS: usize = 1_000;
 
-/// How long a disk that is still in use is asked to let go.
+/// How long what keeps a disk is waited for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    pub(super) attempts: u32,
-    pub(super) interval: Duration,
+    /// For how long a disk that is still in use is asked again to let go.
+    pub(super) unmount: Duration,
+    /// How long the application may take to stop a session.
     pub(super) stop: Duration,
 }
 

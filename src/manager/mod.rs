@@ -71,8 +71,7 @@ impl WorkspaceManager {
             host: None,
             session_host: Arc::new(ProcessSessionHost::default()),
             patience: Patience {
-                attempts: 50,
-                interval: Duration::from_millis(100),
+                unmount: Duration::from_secs(5),
                 stop: Duration::from_secs(60),
             },
             adopt: false,
@@ -148,14 +147,10 @@ impl WorkspaceManagerBuilder {
         self
     }
 
-    /// Says how often, and after how long a pause each, a disk that is still in use is asked to let go. By default fifty
-    /// times, a tenth of a second apart.
-    pub fn with_unmount_retries(mut self, attempts: u32, interval: Duration) -> Self {
-        self.patience = Patience {
-            attempts: attempts.max(1),
-            interval,
-            ..self.patience
-        };
+    /// Says for how long a disk that is still in use is asked again to let go, before its session cannot be ended. By
+    /// default five seconds. It is asked once at least, and an asking that has begun is waited for.
+    pub fn with_unmount_patience(mut self, patience: Duration) -> Self {
+        self.patience.unmount = patience;
         self
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::account::Account;
 use super::core::{ATTEMPTS, Core, Step};
@@ -320,12 +320,13 @@ impl Core {
 
     /// Unmounts a disk, asking again for a while when it is still in use.
     async fn unmount(&self, record: &WorkspaceRecord) -> Result<(), BackendError> {
-        let mut attempt = 1;
+        let end = Instant::now() + self.patience.unmount;
+        let mut pause = Duration::from_millis(5);
         loop {
             match self.volume.unmount(record.head).await {
-                Err(error) if error.is_busy() && attempt < self.patience.attempts => {
-                    attempt += 1;
-                    sleep(self.patience.interval).await;
+                Err(error) if error.is_busy() && Instant::now() + pause < end => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_millis(100));
                 }
                 // A disk that is lost has nothing mounted, and its session must be able to end.
                 Err(error) if error.is_not_found() => return Ok(()),

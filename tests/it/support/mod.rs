@@ -157,7 +157,7 @@ async fn open(
 ) -> WorkspaceManager {
     WorkspaceManager::builder(metadata, volume)
         .with_host(Arc::new(machine.clone()))
-        .with_unmount_retries(3, Duration::from_millis(5))
+        .with_unmount_patience(Duration::from_millis(20))
         .open()
         .await
         .unwrap()
