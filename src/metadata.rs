@@ -102,7 +102,8 @@ impl SnapshotChange {
 pub enum Outcome {
     /// It is done, and durable.
     Done,
-    /// The record is not of the expected version: another one, gone, or there already for an insertion.
+    /// The record is not of the expected version: another one, gone, of another account than the removal names, or there
+    /// already for an insertion.
     VersionConflict,
     /// Another workspace of the account has the name.
     NameTaken,

@@ -209,7 +209,8 @@ impl MountRecipe {
 /// - No method blocks the runtime, and each may be dropped at any await point.
 ///
 /// # Errors
-/// [`NotFound`](crate::BackendErrorKind::NotFound) for a volume that is not there, but for reads and removal;
+/// [`NotFound`](crate::BackendErrorKind::NotFound) for a volume that is not there, but for [`status`](Self::status) and
+/// removal;
 /// [`WrongState`](crate::BackendErrorKind::WrongState) for a volume of the other kind;
 /// [`AlreadyExists`](crate::BackendErrorKind::AlreadyExists) for a fresh id that is taken;
 /// [`Full`](crate::BackendErrorKind::Full), [`Unavailable`](crate::BackendErrorKind::Unavailable) and
@@ -254,9 +255,12 @@ pub trait Volume: fmt::Debug + Send + Sync + 'static {
     /// How a caller mounts an active volume in a namespace of its own. Nothing is mounted, and
     /// [`VolumeStatus::mounted`] stays false; [`unmount`](Self::unmount), [`freeze`](Self::freeze) and
     /// [`remove`](Self::remove) find such a mount all the same, and are [`Busy`](crate::BackendErrorKind::Busy).
+    ///
+    /// # Errors
+    /// [`Busy`](crate::BackendErrorKind::Busy) if it is mounted already, here or by a recipe.
     async fn recipe(&self, id: VolumeId) -> Result<MountRecipe, BackendError>;
 
-    /// Unmounts a volume and makes its files durable. Once it is answered, nothing can write to the volume.
+    /// Unmounts an active volume and makes its files durable. Once it is answered, nothing can write to the volume.
     ///
     /// A volume that is not mounted is made durable all the same.
     ///

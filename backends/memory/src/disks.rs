@@ -175,9 +175,7 @@ impl Disks {
     }
 
     pub(crate) fn unmount(&mut self, id: VolumeId) -> Result<(), DiskError> {
-        if let Disk::Frozen { .. } = self.find("unmount", id)? {
-            return Ok(());
-        }
+        self.expect_active("unmount", id)?;
         self.expect_unheld("unmount", id)?;
         self.volumes.insert(id, Disk::Active { mounted: false });
         Ok(())

@@ -174,6 +174,7 @@ macro_rules! for_each_volume_case {
                 unclaimed_recipe_is_unsupported
                 claimed_recipe_is_given_and_mounts_nothing
                 claimed_recipe_is_for_active_volumes
+                claimed_recipe_is_not_given_of_a_mounted_volume
             }
             removal {
                 removed_volume_is_gone

@@ -217,9 +217,8 @@ pub async fn removal_for_another_account_removes_nothing<H: MetadataHarness>(har
         id: record.id,
         expected: record.version,
     };
-    if let Ok(outcome) = store.commit(change).await {
-        assert_eq!(outcome, Outcome::VersionConflict);
-    }
+    let answer = store.commit(change).await.expect("a removal is answered");
+    assert_eq!(answer, Outcome::VersionConflict);
     assert_stored(&store, &record).await;
 }
 

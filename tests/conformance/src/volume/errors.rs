@@ -16,7 +16,7 @@ use super::steps::{
 };
 use crate::harness::VolumeHarness;
 
-/// "`NotFound` for a volume that is not there, but for reads and removal".
+/// "`NotFound` for a volume that is not there, but for `status` and removal".
 pub async fn absent_volume_is_not_found<H: VolumeHarness>(harness: H) {
     let volumes = open(&harness).await;
     let (absent, fresh) = (VolumeId::new(), VolumeId::new());
@@ -30,6 +30,8 @@ pub async fn absent_volume_is_not_found<H: VolumeHarness>(harness: H) {
     );
     assert_kind(volumes.mount(absent).await, BackendErrorKind::NotFound);
     assert_kind(volumes.unmount(absent).await, BackendErrorKind::NotFound);
+    assert_kind(volumes.usage(absent).await, BackendErrorKind::NotFound);
+    assert_kind(volumes.check(absent).await, BackendErrorKind::NotFound);
     assert_eq!(status(&volumes, absent).await, None);
     assert_eq!(ids(&volumes).await, []);
 }
@@ -49,6 +51,7 @@ pub async fn volume_of_the_other_kind_is_in_the_wrong_state<H: VolumeHarness>(ha
         BackendErrorKind::WrongState,
     );
     assert_kind(volumes.mount(frozen).await, BackendErrorKind::WrongState);
+    assert_kind(volumes.unmount(frozen).await, BackendErrorKind::WrongState);
     assert_eq!(status(&volumes, fresh).await, None);
 }
 

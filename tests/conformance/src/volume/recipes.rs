@@ -5,8 +5,8 @@ use workdisk::volume::VolumeKind;
 use workdisk::{BackendErrorKind, Volume};
 
 use super::steps::{
-    assert_kind, assert_status, create_with, freeze, frozen_with, ids, open, read, remove, within,
-    write,
+    assert_busy, assert_kind, assert_status, create_with, freeze, frozen_with, ids, open, read,
+    remove, within, write,
 };
 use crate::harness::VolumeHarness;
 
@@ -50,4 +50,17 @@ pub async fn claimed_recipe_is_for_active_volumes<H: VolumeHarness>(harness: H) 
     assert_kind(volumes.recipe(frozen).await, BackendErrorKind::WrongState);
     let absent = volumes.recipe(VolumeId::new()).await;
     assert_kind(absent, BackendErrorKind::NotFound);
+}
+
+/// "`Busy` if it is mounted already".
+pub async fn claimed_recipe_is_not_given_of_a_mounted_volume<H: VolumeHarness>(harness: H) {
+    let volumes = open(&harness).await;
+    if !volumes.info().recipes {
+        return;
+    }
+    let id = create_with(&volumes, |path| write(path, "file", "kept")).await;
+    volumes.mount(id).await.expect("a volume is mounted");
+    assert_busy(volumes.recipe(id).await);
+    volumes.unmount(id).await.expect("nobody holds it");
+    volumes.recipe(id).await.expect("it is idle now");
 }
