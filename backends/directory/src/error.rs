@@ -39,6 +39,14 @@ pub(crate) enum DirectoryError {
     Interrupted,
 }
 
+impl DirectoryError {
+    /// Whether there was no room.
+    pub(crate) fn is_full(&self) -> bool {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        matches!(self, Self::Io { source, .. } if full.contains(&source.kind()))
+    }
+}
+
 /// Says what was being done when the operating system refused.
 pub(crate) trait Doing<T> {
     fn doing(self, what: &'static str) -> Result<T>;

@@ -14,7 +14,8 @@ use crate::error::{DirectoryError, Doing, Result};
 
 const NAME: &str = "format.json";
 const BACKEND: &str = "directory";
-const FORMAT: u32 = 1;
+/// In the first, volumes had no mark of being whole.
+const FORMAT: u32 = 2;
 
 /// What `format.json` holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,11 +51,10 @@ impl Format {
         let format: Self =
             serde_json::from_str(&text).map_err(|error| corrupt(error.to_string()))?;
         if format.backend != BACKEND || format.format != FORMAT {
-            let problem = format!(
-                "it is of {} {}, which this version does not read",
+            return Err(DirectoryError::Mismatch(format!(
+                "the folder has the format {} {}, this version reads {BACKEND} {FORMAT}",
                 format.backend, format.format
-            );
-            return Err(corrupt(problem));
+            )));
         }
         Ok(format)
     }

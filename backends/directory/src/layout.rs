@@ -6,6 +6,7 @@
 //!   lock              held as long as the volumes are open
 //!   active/<V>/data   the files of an active volume
 //!   frozen/<V>/data   the files of a frozen one
+//!         .../whole   beside them: is there unless the volume is being removed where it is
 //!   staging/          what is being made
 //!   trash/            what is being deleted
 //! ```
@@ -24,6 +25,9 @@ use crate::folder::{open_child, stat_entry};
 use crate::trash::Trash;
 use crate::walk::names;
 
+/// The name of the link that marks a volume which is whole.
+pub(crate) const WHOLE: &str = "whole";
+
 /// The folder of all volumes, open and locked.
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -36,7 +40,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Opens the folder, or makes it, and empties it of what dead processes left unfinished.
+    /// Opens the folder, or makes it.
     pub(crate) fn open(path: &Path) -> Result<(Self, Trash)> {
         fs::create_dir_all(path).doing("make the folder of volumes")?;
         let path = path.canonicalize().doing("find the folder of volumes")?;
@@ -56,13 +60,23 @@ impl Layout {
             root,
         };
         rustix::fs::fsync(&layout.root).doing("sync the folder of volumes")?;
-        for name in names(layout.staging.as_fd())? {
-            trash.take(layout.staging.as_fd(), &name.to_string_lossy())?;
+        Ok((layout, trash))
+    }
+
+    /// Deletes what dead processes left unfinished. To be done once the folder is known to be of this format.
+    pub(crate) fn sweep(&self, trash: &Trash) -> Result<()> {
+        for name in names(self.staging.as_fd())? {
+            trash.take_or_delete(self.staging.as_fd(), &name.to_string_lossy())?;
+        }
+        for kind in [VolumeKind::Active, VolumeKind::Frozen] {
+            for id in self.folders(kind, false)? {
+                trash.take_or_delete(self.of_kind(kind).as_fd(), &id.to_string())?;
+            }
         }
         if let Err(error) = trash.empty() {
             tracing::warn!(%error, "what was removed is not all deleted");
         }
-        Ok((layout, trash))
+        Ok(())
     }
 
     pub(crate) fn root(&self) -> &OwnedFd {
@@ -91,12 +105,9 @@ impl Layout {
 
     /// What kind of volume has the id.
     pub(crate) fn kind_of(&self, id: VolumeId) -> Result<Option<VolumeKind>> {
-        let name = id.to_string();
         for kind in [VolumeKind::Active, VolumeKind::Frozen] {
-            match rustix::fs::statat(self.of_kind(kind), name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(_) => return Ok(Some(kind)),
-                Err(Errno::NOENT) => {}
-                Err(error) => return Err(error).doing("look for a volume"),
+            if self.is_whole(id, kind)? {
+                return Ok(Some(kind));
             }
         }
         Ok(None)
@@ -104,11 +115,30 @@ impl Layout {
 
     /// The ids of all volumes of a kind, in no order.
     pub(crate) fn ids(&self, kind: VolumeKind) -> Result<Vec<VolumeId>> {
-        let names = names(self.of_kind(kind).as_fd())?;
-        Ok(names
-            .iter()
-            .filter_map(|name| name.to_str().ok()?.parse().ok())
-            .collect())
+        self.folders(kind, true)
+    }
+
+    /// The ids of a kind that have the mark of being whole, or those whose removal was broken off.
+    fn folders(&self, kind: VolumeKind, whole: bool) -> Result<Vec<VolumeId>> {
+        let mut found = Vec::new();
+        for name in names(self.of_kind(kind).as_fd())? {
+            let id = name.to_str().ok().and_then(|name| name.parse().ok());
+            if let Some(id) = id
+                && self.is_whole(id, kind)? == whole
+            {
+                found.push(id);
+            }
+        }
+        Ok(found)
+    }
+
+    fn is_whole(&self, id: VolumeId, kind: VolumeKind) -> Result<bool> {
+        let mark = format!("{id}/{WHOLE}");
+        match rustix::fs::statat(self.of_kind(kind), mark, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error).doing("look for a volume"),
+        }
     }
 
     /// Opens a volume's own folder, the one that holds `data`.

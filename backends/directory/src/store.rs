@@ -15,7 +15,7 @@ use crate::copy::copy_tree;
 use crate::error::{DirectoryError, Doing, Result};
 use crate::format::Format;
 use crate::holds::{holders_of, mounters_of};
-use crate::layout::{Layout, make_folder};
+use crate::layout::{Layout, WHOLE, make_folder};
 use crate::locks::{Access, Locks};
 use crate::measure::allocated_bytes;
 use crate::trash::Trash;
@@ -34,6 +34,7 @@ impl Store {
     pub(crate) fn open(root: &Path) -> Result<Self> {
         let (layout, trash) = Layout::open(root)?;
         let format = Format::load(layout.root().as_fd())?;
+        layout.sweep(&trash)?;
         Ok(Self {
             layout,
             trash: Arc::new(trash),
@@ -57,6 +58,8 @@ impl Store {
         self.locks.hold(vec![(id, Access::Exclusive)], || {
             self.need_absent(id)?;
             self.make(id, VolumeKind::Active, |folder, _| {
+                // Copied with all else by whoever copies the volume.
+                rustix::fs::symlinkat("yes", &folder, WHOLE).doing("make a volume")?;
                 drop(make_folder(&folder, "data")?);
                 let mode = Mode::from_raw_mode(0o755);
                 rustix::fs::chmodat(&folder, "data", mode, AtFlags::empty())
@@ -119,6 +122,10 @@ impl Store {
 
     pub(crate) fn recipe(&self, id: VolumeId) -> Result<MountRecipe> {
         self.need(id, VolumeKind::Active)?;
+        self.need_unmounted(id)?;
+        if let Some(holders) = some(mounters_of(id)) {
+            return Err(DirectoryError::Held { id, holders });
+        }
         let path = self.layout.data_path(id, VolumeKind::Active);
         let Some(source) = path.to_str() else {
             let text = "the path of the volumes is not UTF-8, so that no recipe can name it";
@@ -146,7 +153,7 @@ impl Store {
             };
             self.need_unused(id, kind)?;
             let folder = self.layout.of_kind(kind).as_fd();
-            self.trash.take(folder, &id.to_string())
+            self.trash.take_volume(folder, &id.to_string())
         })
     }
 

@@ -1,12 +1,15 @@
 //! Deleting what was removed.
 
+use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 use workdisk::model::VolumeId;
 
 use crate::error::{Doing, Result};
 use crate::folder::{open_child, path_of_entry};
+use crate::layout::WHOLE;
 use crate::walk::{Entry, Visitor, walk};
 
 /// The folder of what is to be deleted.
@@ -30,6 +33,29 @@ impl Trash {
         rustix::fs::fsync(parent).doing("sync a folder of volumes")
     }
 
+    /// As [`take`](Self::take); what a full disk refuses to move is deleted where it is.
+    pub(crate) fn take_or_delete(&self, parent: BorrowedFd<'_>, name: &str) -> Result<()> {
+        match self.take(parent, name) {
+            Err(error) if error.is_full() => delete(parent, name),
+            answer => answer,
+        }
+    }
+
+    /// Takes a volume. On btrfs a full disk refuses to move anything, but never to delete: there the volume loses first
+    /// the mark of being whole, durably, and is deleted where it is.
+    pub(crate) fn take_volume(&self, parent: BorrowedFd<'_>, name: &str) -> Result<()> {
+        match self.take(parent, name) {
+            Err(error) if error.is_full() => {
+                let path = CString::new(name).expect("because a volume's id holds no zero byte");
+                let volume = open_child(parent, &path).doing("open a volume")?;
+                rustix::fs::unlinkat(&volume, WHOLE, AtFlags::empty()).doing("remove a volume")?;
+                rustix::fs::fsync(&volume).doing("sync a volume")?;
+                delete(parent, name)
+            }
+            answer => answer,
+        }
+    }
+
     /// Deletes all that is in the folder. A second caller waits for the first, in another process too, so that whoever was
     /// answered knows that all that was there before is gone.
     pub(crate) fn empty(&self) -> Result<()> {
@@ -41,6 +67,18 @@ impl Trash {
         drop(lock);
         emptied
     }
+}
+
+/// Deletes a file, or a folder and everything below it.
+fn delete(parent: BorrowedFd<'_>, name: &str) -> Result<()> {
+    match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
+        Err(Errno::ISDIR | Errno::PERM) => {}
+        answer => return answer.doing("delete a file"),
+    }
+    let path = CString::new(name).expect("because a name in a folder holds no zero byte");
+    let folder = open_child(parent, &path).doing("open a folder")?;
+    walk(folder, &mut Remover)?;
+    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR).doing("delete a folder")
 }
 
 /// Deletes everything below a folder.

@@ -32,7 +32,13 @@ impl Store {
     /// yet.
     pub(crate) fn clear_staging(&self) -> Result<()> {
         for name in names(&self.staging)? {
-            self.throw_away(&self.staging, &name)?;
+            match self.throw_away(&self.staging, &name) {
+                Err(error) if error.is_full() => {
+                    self.expect_unused_layers()?;
+                    self.disk.remove_tree(&self.staging, &name)?;
+                }
+                answer => answer?,
+            }
         }
         self.disk.sync(&self.trash, "trash")?;
         self.disk.sync(&self.staging, "staging")
@@ -151,10 +157,7 @@ impl Store {
             Some(layer) if self.is_linked(&folder, reference, &layer)? == Some(true) => Some(layer),
             _ => None,
         };
-        if exists(&self.root_fd, SWEPT)? {
-            self.disk.unlink(&self.root_fd, SWEPT)?;
-        }
-        self.disk.sync(&self.root_fd, "the root folder")?;
+        self.expect_unused_layers()?;
         self.disk.unlink(&folder, reference)?;
         self.disk.sync(&folder, "the references")?;
         while let Some(unused) = layer
@@ -166,6 +169,14 @@ impl Store {
             self.remove_layer_in_place(&unused)?;
         }
         Ok(())
+    }
+
+    /// Has the next opening look for layers to which nobody refers.
+    fn expect_unused_layers(&self) -> Result<()> {
+        if exists(&self.root_fd, SWEPT)? {
+            self.disk.unlink(&self.root_fd, SWEPT)?;
+        }
+        self.disk.sync(&self.root_fd, "the root folder")
     }
 
     /// Removes the references of a layer last, because what has files and no reference is damaged and not unused.
@@ -195,7 +206,10 @@ impl Store {
             };
             if unused {
                 tracing::info!(%layer, "nobody refers to the layer");
-                self.throw_away(&self.layers, &name)?;
+                match self.throw_away(&self.layers, &name) {
+                    Err(error) if error.is_full() => self.remove_layer_in_place(&layer)?,
+                    answer => answer?,
+                }
             }
         }
         self.disk.sync(&self.trash, "trash")?;

@@ -55,7 +55,13 @@ impl OverlayVolume {
     pub async fn open_with(options: OverlayOptions) -> Result<Self, BackendError> {
         let open = spawn_blocking(move || {
             let open = OpenStore::open(options)?;
-            probe(&open.store.root)?;
+            match probe(&open.store.root) {
+                // It cannot be tried, and volumes must be removable.
+                Err(error) if error.is_full() => {
+                    tracing::warn!(%error, "the disk is full: overlayfs was not tried");
+                }
+                answer => drop(answer?),
+            }
             Ok::<_, OverlayError>(open)
         })
         .await

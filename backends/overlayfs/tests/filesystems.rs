@@ -199,6 +199,8 @@ async fn full_disk_refuses_what_is_new_and_lets_go(kind: FileSystem) {
     }
     assert!(volumes.remove(held).await.unwrap_err().is_busy());
     drop(open);
+    drop(volumes);
+    let volumes = merging(&disk, u64::MAX).await;
     let before = free_bytes(&disk);
     for id in [held, active, frozen] {
         volumes.remove(id).await.unwrap();

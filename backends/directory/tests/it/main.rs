@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod copying;
+mod filesystems;
 mod holding;
 mod opening;
 mod support;
