@@ -7,6 +7,7 @@ mod lock;
 mod marker;
 mod open;
 mod read;
+mod room;
 mod transfer;
 mod writer;
 
@@ -36,6 +37,10 @@ use crate::writer::{Counters, Disk, Request, Writer};
 /// A change is durable against power loss when it is answered: one thread writes, and syncs the log once for all changes
 /// that waited. A read can see a change that is not durable yet, up to one sync before it is. After a failed write or sync
 /// every write is refused until the store is opened again; reads and [`export`](Self::export) go on.
+///
+/// # A full disk
+/// With less than 8 MiB free, an insertion is refused as [`Full`](BackendErrorKind::Full); other changes go on, at the end
+/// by 4 MiB that the store keeps in the file `reserve`, so that workspaces can be deleted. Nothing has to be reopened.
 ///
 /// # Limitations
 /// - sled keeps an index in memory, some 350 bytes a workspace. A record has at most 8 KiB.

@@ -14,6 +14,7 @@ use workdisk::metadata::{Change, Generation, Outcome};
 
 use crate::apply::{Judged, begin, judge};
 use crate::corrupt;
+use crate::room::Room;
 
 type Answer<T> = oneshot::Sender<Result<T, BackendError>>;
 
@@ -72,6 +73,7 @@ impl Writer {
             db,
             disk,
             counters,
+            room: Room::in_folder(&folder),
             folder,
             poisoned: false,
         };
@@ -105,6 +107,7 @@ struct State {
     db: sled::Db,
     disk: Disk,
     counters: Arc<Counters>,
+    room: Room,
     folder: PathBuf,
     /// After a failed write or sync nobody knows what is on the disk, and the kernel forgets the failure: nothing is
     /// written any more until the store is opened again.
@@ -127,12 +130,13 @@ impl State {
         for request in group {
             match request {
                 Request::Begin(answer) => {
-                    let result = self.guarded(begin);
+                    let result = self.guarded(false, begin);
                     written |= result.is_ok();
                     answers.push(Box::new(move |failed| reply(answer, result, failed)));
                 }
                 Request::Commit(change, answer) => {
-                    let result = self.guarded(|db| judge(db, *change));
+                    let grows = matches!(*change, Change::Insert { .. });
+                    let result = self.guarded(grows, |db| judge(db, *change));
                     if matches!(result, Ok(Outcome::Done)) {
                         written = true;
                         self.counters.commits.fetch_add(1, Ordering::Relaxed);
@@ -149,6 +153,7 @@ impl State {
 
     fn guarded<T>(
         &mut self,
+        grows: bool,
         judge: impl FnOnce(&sled::Db) -> Result<Judged<T>, BackendError>,
     ) -> Result<T, BackendError> {
         if self.poisoned {
@@ -157,6 +162,7 @@ impl State {
                 self.folder.display()
             )));
         }
+        self.room.check(grows)?;
         let Self { db, disk, .. } = self;
         let done = catch_unwind(AssertUnwindSafe(|| {
             let (answer, batch) = judge(db)?;

@@ -412,28 +412,39 @@ fn damage(folder: &Path, seed: u64) {
     fs::write(path, bytes).unwrap();
 }
 
+/// Where the process below finds the store that it is to open.
+const STORE: &str = "WORKDISK_TEST_STORE";
+
+#[tokio::test]
+#[ignore = "it is the other process of the test after it"]
+async fn process_that_has_a_store_open() {
+    let folder = std::path::PathBuf::from(std::env::var_os(STORE).unwrap());
+    let _store = SledMetadata::open(&folder).await.unwrap();
+    fs::write(folder.join("ready"), "").unwrap();
+    std::thread::sleep(Duration::from_secs(60));
+}
+
 #[tokio::test]
 async fn store_of_another_process_is_in_use_until_that_dies() {
     let folder = tempfile::tempdir().unwrap();
-    drop(SledMetadata::open(folder.path()).await.unwrap());
-    let lock = folder.path().join("lock");
-    let mut other = std::process::Command::new("flock")
-        .arg(&lock)
-        .args(["sh", "-c", "echo $$ > \"$0\"; exec sleep 60"])
-        .arg(folder.path().join("ready"))
+    let mut other = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "process_that_has_a_store_open"])
+        .env(STORE, folder.path())
+        .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
     while !folder.path().join("ready").exists() {
+        assert_eq!(other.try_wait().unwrap(), None);
         std::thread::sleep(Duration::from_millis(5));
     }
     let refused = SledMetadata::open(folder.path()).await.unwrap_err();
-    let sleeper = fs::read_to_string(folder.path().join("ready")).unwrap();
-    std::process::Command::new("kill")
-        .args(["-9", sleeper.trim()])
-        .status()
-        .unwrap();
+    other.kill().unwrap();
     other.wait().unwrap();
     assert_eq!(*refused.kind(), BackendErrorKind::InUse);
+    assert!(
+        refused.to_string().contains(&other.id().to_string()),
+        "{refused}"
+    );
     SledMetadata::open(folder.path()).await.unwrap();
 }
 
