@@ -7,7 +7,7 @@ use workdisk::model::{Status, WorkspaceId};
 use workdisk::{Account, Error};
 
 use crate::support::steps::Break;
-use crate::support::{Bench, SANDBOX, read, write};
+use crate::support::{Backing, Bench, SANDBOX, read, write};
 
 type Run = fn(Account, WorkspaceId) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
@@ -15,10 +15,18 @@ type Run = fn(Account, WorkspaceId) -> Pin<Box<dyn Future<Output = Result<(), Er
 /// "head" and has a snapshot "s" that holds "snapshot". After each stop the next process recovers, nothing is orphaned, a
 /// second recovery has nothing to do, `holds` is asked what the workspace holds, and the same call succeeds or is done.
 async fn stop_at_every_step(run: Run, done: &[&str], holds: &[&str]) {
+    for backing in [Backing::Directory, Backing::Overlayfs] {
+        stop_at_every_step_on(backing, run, done, holds).await;
+    }
+}
+
+async fn stop_at_every_step_on(backing: Backing, run: Run, done: &[&str], holds: &[&str]) {
     let mut stopped = 0;
     for kind in [Break::Before as fn(usize) -> Break, Break::After] {
         for at in 1.. {
-            let mut bench = Bench::new().await;
+            let Some(mut bench) = Bench::on(backing).await else {
+                return;
+            };
             let workspace = bench.sandbox("w").await.id;
             write(&bench.account, workspace, "snapshot").await;
             bench
@@ -209,6 +217,48 @@ async fn caller_that_goes_away_leaves_no_operation_half_done() {
     gate.open();
     // The deletion waits for the snapshot, which cannot be told from one whose caller waits.
     bench.account.delete(workspace, Force::Yes).await.unwrap();
+    bench.assert_no_orphan().await;
+}
+
+#[tokio::test]
+async fn deletion_that_cancels_a_restore_leaves_nothing() {
+    let bench = Bench::new().await;
+    let workspace = bench.sandbox("w").await.id;
+    let account = &bench.account;
+    let snapshot = account.create_snapshot(workspace, "s", Force::No).await;
+    snapshot.unwrap();
+    write(account, workspace, "head").await;
+    let gate = bench.steps.gate("fork");
+    let restoring = {
+        let account = account.clone();
+        tokio::spawn(async move {
+            let options = RestoreSnapshot::default().with_save_head_as("saved");
+            account.restore(workspace, "s", options).await
+        })
+    };
+    gate.reached().await;
+    let refused = account.delete(workspace, Force::No).await.unwrap_err();
+    assert_eq!(refused.code().as_str(), "workspace_busy");
+    let deleting = {
+        let account = account.clone();
+        tokio::spawn(async move { account.delete(workspace, Force::Yes).await })
+    };
+    // The restore learns of it at its next step, whether the deletion has got that far or not.
+    tokio::task::yield_now().await;
+    gate.open();
+    deleting.await.unwrap().unwrap();
+    match restoring.await.unwrap() {
+        Ok(restored) => assert_eq!(restored.id, workspace),
+        Err(error) => {
+            let code = error.code().as_str();
+            assert!(
+                ["workspace_busy", "workspace_not_found"].contains(&code),
+                "{error}"
+            );
+        }
+    }
+    let gone = account.get(workspace).await.unwrap_err();
+    assert_eq!(gone.code().as_str(), "workspace_not_found");
     bench.assert_no_orphan().await;
 }
 

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use workdisk::manager::{CloneWorkspace, CreateWorkspace, Force, StartSession};
 use workdisk::{Account, Error};
 
-use crate::support::{Bench, SANDBOX};
+use crate::support::{Backing, Bench, SANDBOX, read, write};
 
 /// Lets 64 tasks make the same call at once, and answers what came of it.
 async fn race<T: Send + 'static, F: Future<Output = Result<T, Error>> + Send + 'static>(
@@ -93,6 +93,57 @@ async fn clones_of_one_template_do_not_refuse_each_other() {
     .await;
     assert_eq!((won.len(), lost), (64, vec![]));
     bench.assert_no_orphan().await;
+}
+
+/// Either comes first: a session refuses the clone, or the clone is whole, and the session starts, or has to wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn clone_that_races_a_session_is_whole_or_refused() {
+    for backing in [Backing::Directory, Backing::Overlayfs] {
+        let Some(bench) = Bench::on(backing).await else {
+            return;
+        };
+        let workspace = bench.sandbox("w").await.id;
+        let account = &bench.account;
+        let mut cloned = 0;
+        for round in 0..80 {
+            // A head that was written to since its last freeze has to be frozen by the clone.
+            write(account, workspace, &round.to_string()).await;
+            let barrier = Arc::new(Barrier::new(2));
+            let start = {
+                let (account, barrier) = (account.clone(), Arc::clone(&barrier));
+                tokio::spawn(async move {
+                    barrier.wait().await;
+                    for _ in 0..round % 40 {
+                        tokio::task::yield_now().await;
+                    }
+                    let session =
+                        account.start_session(workspace, SANDBOX, StartSession::default());
+                    let session = session.await?;
+                    std::fs::write(session.path().join("file"), "by the session").unwrap();
+                    Ok::<_, Error>(session)
+                })
+            };
+            barrier.wait().await;
+            let clone = account.clone_workspace(workspace, CloneWorkspace::of_head());
+            let clone = clone.await;
+            let session = start.await.unwrap();
+            match (&clone, &session) {
+                (Err(error), Ok(_)) => assert_eq!(error.code().as_str(), "workspace_active"),
+                (Ok(_), Err(error)) => assert_eq!(error.code().as_str(), "workspace_busy"),
+                (clone, session) => assert!(clone.is_ok() && session.is_ok(), "{clone:?}"),
+            }
+            if let Ok(session) = session {
+                session.end().await.unwrap();
+            }
+            if let Ok(clone) = clone {
+                cloned += 1;
+                assert_eq!(read(account, clone.id).await, round.to_string());
+                account.delete(clone.id, Force::No).await.unwrap();
+            }
+        }
+        bench.assert_no_orphan().await;
+        println!("{cloned} of 80 clones were made on {backing:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

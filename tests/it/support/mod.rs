@@ -3,11 +3,11 @@
 pub(crate) mod machine;
 pub(crate) mod steps;
 
+use std::any::Any;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use workdisk::manager::{CreateWorkspace, StartSession};
 use workdisk::model::{SessionType, Workspace, WorkspaceFilter, WorkspaceId};
 use workdisk::{Account, Error, Metadata, Volume, WorkspaceManager};
@@ -30,10 +30,42 @@ pub(crate) struct Bench {
     pub(crate) volume: Arc<dyn Volume>,
     pub(crate) steps: Steps,
     pub(crate) machine: Machine,
-    _folder: TempDir,
+    _place: Box<dyn Any + Send>,
+}
+
+/// What keeps the disks of a test.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Backing {
+    /// Plain directories.
+    Directory,
+    /// overlayfs.
+    Overlayfs,
 }
 
 impl Bench {
+    /// sled and disks of that kind, or nothing where the host can't mount and does not have to.
+    pub(crate) async fn on(backing: Backing) -> Option<Self> {
+        match backing {
+            Backing::Directory => Some(Self::new().await),
+            Backing::Overlayfs => Self::on_overlayfs().await,
+        }
+    }
+
+    /// sled in a folder, and overlayfs in another, which may be on disks of their own; `place` goes with the bench.
+    pub(crate) async fn within(
+        metadata: &Path,
+        volumes: &Path,
+        place: impl Any + Send,
+    ) -> Option<Self> {
+        if let Err(error) = OverlayVolume::probe(volumes) {
+            Skip::new(error.to_string()).announce();
+            return None;
+        }
+        let metadata = SledMetadata::open(metadata).await.unwrap();
+        let volume = OverlayVolume::open(volumes).await.unwrap();
+        Some(Self::over(Arc::new(metadata), Arc::new(volume), place).await)
+    }
+
     /// sled and plain directories.
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -74,7 +106,11 @@ impl Bench {
         Some(Self::over(Arc::new(metadata), Arc::new(volume), folder).await)
     }
 
-    async fn over(metadata: Arc<dyn Metadata>, volume: Arc<dyn Volume>, folder: TempDir) -> Self {
+    async fn over(
+        metadata: Arc<dyn Metadata>,
+        volume: Arc<dyn Volume>,
+        place: impl Any + Send,
+    ) -> Self {
         let steps = Steps::default();
         let metadata = Arc::new(SteppedMetadata::new(metadata, steps.clone()));
         let volume = Arc::new(SteppedVolume::new(volume, steps.clone()));
@@ -88,7 +124,7 @@ impl Bench {
             volume,
             steps,
             machine,
-            _folder: folder,
+            _place: Box::new(place),
         }
     }
 

@@ -35,6 +35,7 @@ struct Shared {
     count: AtomicUsize,
     broken: Mutex<Option<Break>>,
     gates: Mutex<Vec<(&'static str, Gate)>>,
+    namesake: Mutex<Option<WorkspaceRecord>>,
 }
 
 /// Holds the next step of a kind, before it is done.
@@ -72,6 +73,11 @@ impl Steps {
 
     pub(crate) fn heal(&self) {
         *self.shared.broken.lock().unwrap() = None;
+    }
+
+    /// Has every search for a name find that record too, as a store may that is not strict about names.
+    pub(crate) fn add_namesake(&self, record: WorkspaceRecord) {
+        *self.shared.namesake.lock().unwrap() = Some(record);
     }
 
     pub(crate) fn gate(&self, step: &'static str) -> Gate {
@@ -151,7 +157,9 @@ impl Metadata for SteppedMetadata {
         account: &AccountId,
         key: &NameKey,
     ) -> Result<Vec<WorkspaceRecord>, BackendError> {
-        self.inner.workspaces_named(account, key).await
+        let mut found = self.inner.workspaces_named(account, key).await?;
+        found.extend(self.steps.shared.namesake.lock().unwrap().clone());
+        Ok(found)
     }
 
     async fn list(
