@@ -3,25 +3,25 @@
 use std::collections::HashMap;
 
 use sled::{Batch, Db};
-use workdisk::error::BackendError;
 use workdisk::metadata::{Change, Generation, Outcome, SnapshotChange, session_position};
 use workdisk::model::{NameKey, SnapshotId, SnapshotRecord, WorkspaceId, WorkspaceRecord};
 
 use crate::encoding::{Format, decode, encode};
-use crate::{failed, keys};
+use crate::error::{Result, StoreError};
+use crate::keys;
 
 /// What a request is answered with once its batch is written; nothing is to be written without one.
 pub(crate) type Judged<T> = (T, Option<Batch>);
 
 /// What the store says of itself.
-pub(crate) fn format(db: &Db) -> Result<Format, BackendError> {
-    let bytes = db.get(keys::FORMAT).map_err(failed)?;
-    let gone = || BackendError::corrupt("the format record", "the format record is gone");
+pub(crate) fn format(db: &Db) -> Result<Format> {
+    let bytes = db.get(keys::FORMAT)?;
+    let gone = || StoreError::damaged("the format record", "it is gone");
     decode(keys::FORMAT, &bytes.ok_or_else(gone)?)
 }
 
 /// Counts an opening.
-pub(crate) fn begin(db: &Db) -> Result<Judged<Generation>, BackendError> {
+pub(crate) fn begin(db: &Db) -> Result<Judged<Generation>> {
     let mut format = format(db)?;
     format.generation += 1;
     let mut batch = Batch::default();
@@ -31,7 +31,7 @@ pub(crate) fn begin(db: &Db) -> Result<Judged<Generation>, BackendError> {
 }
 
 /// Judges a change. What it writes is one batch, which sled writes whole or not at all.
-pub(crate) fn judge(db: &Db, change: Change) -> Result<Judged<Outcome>, BackendError> {
+pub(crate) fn judge(db: &Db, change: Change) -> Result<Judged<Outcome>> {
     let mut batch = Batch::default();
     let outcome = match change {
         Change::Insert { record } => insert(db, &mut batch, &record)?,
@@ -52,29 +52,24 @@ pub(crate) fn judge(db: &Db, change: Change) -> Result<Judged<Outcome>, BackendE
             }
         }
         _ => {
-            return Err(BackendError::unsupported(
-                "the store does not know this kind of change",
-            ));
+            return Err(StoreError::UnknownChange);
         }
     };
     Ok((outcome, (outcome == Outcome::Done).then_some(batch)))
 }
 
-fn stored(db: &Db, key: &[u8]) -> Result<Option<WorkspaceRecord>, BackendError> {
-    db.get(key)
-        .map_err(failed)?
-        .map(|bytes| decode(key, &bytes))
-        .transpose()
+fn stored(db: &Db, key: &[u8]) -> Result<Option<WorkspaceRecord>> {
+    db.get(key)?.map(|bytes| decode(key, &bytes)).transpose()
 }
 
 /// The account that has a workspace of that id.
-fn account_of(db: &Db, id: WorkspaceId) -> Result<Option<sled::IVec>, BackendError> {
-    db.get(keys::account(id)).map_err(failed)
+fn account_of(db: &Db, id: WorkspaceId) -> Result<Option<sled::IVec>> {
+    Ok(db.get(keys::account(id))?)
 }
 
-fn insert(db: &Db, batch: &mut Batch, record: &WorkspaceRecord) -> Result<Outcome, BackendError> {
+fn insert(db: &Db, batch: &mut Batch, record: &WorkspaceRecord) -> Result<Outcome> {
     if record.version != 1 {
-        return Err(BackendError::invalid_input("a new record has version 1"));
+        return Err(StoreError::invalid("a new record has version 1"));
     }
     if account_of(db, record.id)?.is_some() {
         return Ok(Outcome::VersionConflict);
@@ -92,17 +87,13 @@ fn update(
     expected: u64,
     record: &WorkspaceRecord,
     snapshots: &[SnapshotChange],
-) -> Result<Outcome, BackendError> {
+) -> Result<Outcome> {
     if record.version != expected.wrapping_add(1) {
-        return Err(BackendError::invalid_input(
-            "the record's version does not follow",
-        ));
+        return Err(StoreError::invalid("the record's version does not follow"));
     }
     let account = account_of(db, record.id)?;
     if account.is_some_and(|account| *account != *record.account.as_str().as_bytes()) {
-        return Err(BackendError::invalid_input(
-            "a workspace stays with its account",
-        ));
+        return Err(StoreError::invalid("a workspace stays with its account"));
     }
     let key = keys::record(&record.account, record.id);
     let Some(before) = stored(db, &key)?.filter(|before| before.version == expected) else {
@@ -122,7 +113,7 @@ fn change_snapshots(
     batch: &mut Batch,
     workspace: WorkspaceId,
     changes: &[SnapshotChange],
-) -> Result<Outcome, BackendError> {
+) -> Result<Outcome> {
     // What earlier changes left, by id: the tree does not show it yet.
     let mut changed: HashMap<SnapshotId, Option<&SnapshotRecord>> = HashMap::new();
     for change in changes {
@@ -130,9 +121,7 @@ fn change_snapshots(
             SnapshotChange::Put(snapshot) => (snapshot.id, Some(snapshot)),
             SnapshotChange::Remove(id) => (*id, None),
             _ => {
-                return Err(BackendError::unsupported(
-                    "the store does not know this kind of change",
-                ));
+                return Err(StoreError::UnknownChange);
             }
         };
         if let Some(snapshot) = put {
@@ -159,18 +148,18 @@ fn change_snapshots(
     Ok(Outcome::Done)
 }
 
-fn remove(db: &Db, batch: &mut Batch, record: &WorkspaceRecord) -> Result<Outcome, BackendError> {
+fn remove(db: &Db, batch: &mut Batch, record: &WorkspaceRecord) -> Result<Outcome> {
     take_indexes_away(batch, record);
     batch.remove(keys::record(&record.account, record.id));
     batch.remove(keys::account(record.id));
     for entry in db.scan_prefix(keys::snapshots(record.id)) {
-        let (key, bytes) = entry.map_err(failed)?;
+        let (key, bytes) = entry?;
         take_snapshot_away(batch, record.id, &decode(&key, &bytes)?);
     }
     Ok(Outcome::Done)
 }
 
-fn name_is_taken(db: &Db, record: &WorkspaceRecord) -> Result<bool, BackendError> {
+fn name_is_taken(db: &Db, record: &WorkspaceRecord) -> Result<bool> {
     let Some(name) = &record.name else {
         return Ok(false);
     };
@@ -178,7 +167,7 @@ fn name_is_taken(db: &Db, record: &WorkspaceRecord) -> Result<bool, BackendError
         .scan_prefix(keys::names(&record.account, name.key()))
         .keys()
     {
-        if keys::trailing_id(&entry.map_err(failed)?) != Some(record.id) {
+        if keys::trailing_id(&entry?) != Some(record.id) {
             return Ok(true);
         }
     }
@@ -186,7 +175,7 @@ fn name_is_taken(db: &Db, record: &WorkspaceRecord) -> Result<bool, BackendError
 }
 
 /// Puts a record with its places in the indexes.
-pub(crate) fn put_record(batch: &mut Batch, record: &WorkspaceRecord) -> Result<(), BackendError> {
+pub(crate) fn put_record(batch: &mut Batch, record: &WorkspaceRecord) -> Result<()> {
     let account = record.account.as_str().as_bytes();
     batch.insert(keys::record(&record.account, record.id), encode(record)?);
     batch.insert(keys::account(record.id), account);
@@ -217,7 +206,7 @@ pub(crate) fn put_snapshot(
     batch: &mut Batch,
     workspace: WorkspaceId,
     snapshot: &SnapshotRecord,
-) -> Result<(), BackendError> {
+) -> Result<()> {
     let sequence = snapshot.sequence.to_be_bytes();
     batch.insert(
         keys::snapshot(workspace, snapshot.sequence),
@@ -241,7 +230,7 @@ pub(crate) fn snapshot_of_name(
     db: &Db,
     workspace: WorkspaceId,
     name: &NameKey,
-) -> Result<Option<SnapshotRecord>, BackendError> {
+) -> Result<Option<SnapshotRecord>> {
     snapshot_behind(db, workspace, &keys::snapshot_name(workspace, name))
 }
 
@@ -249,7 +238,7 @@ pub(crate) fn snapshot_of_id(
     db: &Db,
     workspace: WorkspaceId,
     id: SnapshotId,
-) -> Result<Option<SnapshotRecord>, BackendError> {
+) -> Result<Option<SnapshotRecord>> {
     snapshot_behind(db, workspace, &keys::snapshot_id(workspace, id))
 }
 
@@ -258,14 +247,11 @@ fn snapshot_behind(
     db: &Db,
     workspace: WorkspaceId,
     index: &[u8],
-) -> Result<Option<SnapshotRecord>, BackendError> {
-    let Some(sequence) = db.get(index).map_err(failed)? else {
+) -> Result<Option<SnapshotRecord>> {
+    let Some(sequence) = db.get(index)? else {
         return Ok(None);
     };
     let key = [keys::snapshots(workspace), sequence.to_vec()].concat();
     // A reader can come between the index and what it points to, when that is just being removed.
-    db.get(&key)
-        .map_err(failed)?
-        .map(|bytes| decode(&key, &bytes))
-        .transpose()
+    db.get(&key)?.map(|bytes| decode(&key, &bytes)).transpose()
 }

@@ -3,8 +3,9 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use workdisk::error::BackendError;
 use workdisk::model::StoreId;
+
+use crate::error::{Result, StoreError};
 
 /// The version that is written. Every earlier one is read.
 const VERSION: u8 = 1;
@@ -27,38 +28,29 @@ pub(crate) struct Format {
     pub(crate) incomplete: bool,
 }
 
-pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, BackendError> {
+pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>> {
     let mut bytes = vec![VERSION];
-    serde_json::to_writer(&mut bytes, value).map_err(|error| {
-        BackendError::invalid_input("the record cannot be written").with_source(error)
-    })?;
+    serde_json::to_writer(&mut bytes, value)
+        .map_err(|error| StoreError::invalid(format!("the record cannot be written: {error}")))?;
     if bytes.len() > MAX_VALUE {
-        let message = format!(
+        return Err(StoreError::invalid(format!(
             "a record of {} bytes is too large: {MAX_VALUE} at most",
             bytes.len()
-        );
-        return Err(BackendError::invalid_input(message));
+        )));
     }
     Ok(bytes)
 }
 
-pub(crate) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, BackendError> {
-    let object = || format!("the record of key {}", key.escape_ascii());
+pub(crate) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T> {
+    let damaged = |problem: String| {
+        StoreError::damaged(format!("the record of key {}", key.escape_ascii()), problem)
+    };
     match bytes.split_first() {
-        Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|error| {
-            BackendError::corrupt(object(), format!("{} cannot be read", object()))
-                .with_source(error)
-        }),
-        Some((version, _)) => Err(BackendError::corrupt(
-            object(),
-            format!(
-                "{} is of version {version}, which this release does not know",
-                object()
-            ),
-        )),
-        None => Err(BackendError::corrupt(
-            object(),
-            format!("{} is empty", object()),
-        )),
+        Some((&VERSION, json)) => serde_json::from_slice(json)
+            .map_err(|error| damaged(format!("it cannot be read: {error}"))),
+        Some((version, _)) => Err(damaged(format!(
+            "it is of version {version}, which this release does not know"
+        ))),
+        None => Err(damaged("it is empty".to_owned())),
     }
 }

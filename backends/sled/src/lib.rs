@@ -2,6 +2,7 @@
 
 mod apply;
 mod encoding;
+mod error;
 mod keys;
 mod lock;
 mod marker;
@@ -18,13 +19,14 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 use workdisk::Metadata;
-use workdisk::error::{BackendError, BackendErrorKind};
+use workdisk::error::BackendError;
 use workdisk::metadata::{Change, Generation, Outcome, SessionPosition};
 use workdisk::model::{
     AccountId, NameKey, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId,
     WorkspaceRecord,
 };
 
+use crate::error::{Result, StoreError};
 use crate::lock::FolderLock;
 use crate::writer::{Counters, Disk, Request, Writer};
 
@@ -39,7 +41,7 @@ use crate::writer::{Counters, Disk, Request, Writer};
 /// every write is refused until the store is opened again; reads and [`export`](Self::export) go on.
 ///
 /// # A full disk
-/// With less than 8 MiB free, an insertion is refused as [`Full`](BackendErrorKind::Full); other changes go on, at the end
+/// With less than 8 MiB free, an insertion is refused as [`Full`](workdisk::BackendErrorKind::Full); other changes go on, at the end
 /// by 4 MiB that the store keeps in the file `reserve`, so that workspaces can be deleted. Nothing has to be reopened.
 ///
 /// # Limitations
@@ -71,11 +73,14 @@ impl SledMetadata {
     /// Opens the store in a folder, which is made if it is missing.
     ///
     /// # Errors
-    /// [`InUse`](BackendErrorKind::InUse) if it is open elsewhere, [`Corrupt`](BackendErrorKind::Corrupt) if it is damaged,
-    /// [`Mismatch`](BackendErrorKind::Mismatch) if another release wrote it in a form that this one can't keep up.
+    /// [`InUse`](workdisk::BackendErrorKind::InUse) if it is open elsewhere, [`Corrupt`](workdisk::BackendErrorKind::Corrupt) if it is damaged,
+    /// [`Mismatch`](workdisk::BackendErrorKind::Mismatch) if another release wrote it in a form that this one can't keep up.
     pub async fn open(folder: impl AsRef<Path>) -> Result<Self, BackendError> {
         let folder = folder.as_ref().to_owned();
-        blocking(move || open::open(&folder, Disk::of(&folder))).await
+        blocking(folder.clone(), move || {
+            open::open(&folder, Disk::of(&folder))
+        })
+        .await
     }
 
     /// How much was written since the store was opened.
@@ -89,56 +94,40 @@ impl SledMetadata {
     /// Reads in a thread that may block. A panic of sled is an error of the store.
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&sled::Db) -> Result<T, BackendError> + Send + 'static,
+        read: impl FnOnce(&sled::Db) -> Result<T> + Send + 'static,
     ) -> Result<T, BackendError> {
-        let (db, folder) = (self.db.clone(), self.folder.clone());
-        let task = tokio::task::spawn_blocking(move || read(&db)).await;
-        task.unwrap_or_else(|error| {
-            if error.is_panic() {
-                return Err(corrupt(&folder, "sled panicked on a read"));
-            }
-            Err(BackendError::unavailable(
-                "the read was broken off: the runtime is shutting down",
-            ))
-        })
+        let db = self.db.clone();
+        blocking(self.folder.clone(), move || read(&db)).await
     }
 
     async fn ask<T>(
         &self,
-        request: impl FnOnce(oneshot::Sender<Result<T, BackendError>>) -> Request,
+        request: impl FnOnce(oneshot::Sender<Result<T>>) -> Request,
     ) -> Result<T, BackendError> {
         let (answer, answered) = oneshot::channel();
-        self.writer.send(request(answer))?;
-        let gone = |_| BackendError::unavailable("the store's writer has ended; reopen the store");
-        answered.await.map_err(gone)?
+        let asked = self.writer.send(request(answer));
+        let answer = match asked {
+            Ok(()) => answered.await.unwrap_or(Err(StoreError::WriterEnded)),
+            Err(error) => Err(error),
+        };
+        answer.map_err(|error| error.of_store(&self.folder))
     }
 }
 
+/// Works on the store in a folder, in a thread that may block.
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, BackendError> + Send + 'static,
+    folder: PathBuf,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T, BackendError> {
-    let broken = |error| BackendError::unavailable("the store broke off").with_source(error);
-    tokio::task::spawn_blocking(work).await.map_err(broken)?
-}
-
-/// What sled says when it fails.
-fn failed(error: sled::Error) -> BackendError {
-    match error {
-        sled::Error::Io(error) => {
-            BackendError::unavailable(format!("sled: {error}")).with_source(error)
-        }
-        sled::Error::Corruption { .. } => {
-            BackendError::corrupt("the sled store", "the sled store is damaged").with_source(error)
-        }
-        error => BackendError::unavailable(format!("sled: {error}")),
-    }
-}
-
-fn corrupt(folder: &Path, what: &str) -> BackendError {
-    let object = folder.display().to_string();
-    let message =
-        format!("the store in {object} is damaged: {what}; restore it from an export or a copy");
-    BackendError::new(BackendErrorKind::Corrupt { object }, message)
+    let done = tokio::task::spawn_blocking(work).await;
+    let done = done.unwrap_or_else(|error| match error.is_panic() {
+        true => Err(StoreError::damaged(
+            folder.display().to_string(),
+            "sled panicked on a read",
+        )),
+        false => Err(StoreError::BrokenOff),
+    });
+    done.map_err(|error| error.of_store(&folder))
 }
 
 #[async_trait]

@@ -5,7 +5,8 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use nix::fcntl::{Flock, FlockArg};
-use workdisk::error::{BackendError, BackendErrorKind};
+
+use crate::error::{Result, StoreError};
 
 /// A lock on a folder, which the kernel frees at any death of the process.
 #[derive(Debug)]
@@ -15,19 +16,21 @@ pub(crate) struct FolderLock {
 
 impl FolderLock {
     /// Locks a folder, or says who holds it.
-    pub(crate) fn take(folder: &Path) -> Result<Self, BackendError> {
+    pub(crate) fn take(folder: &Path) -> Result<Self> {
         let path = folder.join("lock");
-        let io = |error| BackendError::io(format!("cannot lock {}", path.display()), error);
+        let io = StoreError::io(format!("lock {}", path.display()));
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false);
-        let file = options.open(&path).map_err(io)?;
+        let file = options.open(&path).map_err(&io)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(mut file) => {
-                // Who holds it is for people; the lock itself is the kernel's.
+                // Who holds it is for people, and there may be no room to say it; the lock itself is the kernel's.
                 let noted = file
                     .set_len(0)
                     .and_then(|()| write!(&mut *file, "{}", std::process::id()));
-                noted.map_err(io)?;
+                if let Err(error) = noted {
+                    tracing::debug!(%error, "the lock does not say who holds it");
+                }
                 Ok(Self { _file: file })
             }
             Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
@@ -35,12 +38,10 @@ impl FolderLock {
                 let _ = file
                     .rewind()
                     .and_then(|()| file.read_to_string(&mut holder));
-                let message = format!(
-                    "{} is in use by process {}; one process opens it at a time",
-                    folder.display(),
-                    holder.trim()
-                );
-                Err(BackendError::new(BackendErrorKind::InUse, message))
+                Err(StoreError::InUse {
+                    folder: folder.to_owned(),
+                    holder: holder.trim().to_owned(),
+                })
             }
             Err((_, error)) => Err(io(error.into())),
         }

@@ -1,15 +1,14 @@
 //! A file that says that a store was made here, beside sled's own files: sled takes an empty folder for a new store.
 
 use std::fs::{File, Permissions};
-use std::io::{ErrorKind, Result, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use workdisk::error::BackendError;
 use workdisk::model::StoreId;
 
-use crate::corrupt;
+use crate::error::{Result, StoreError};
 use crate::open::sync_folder;
 
 const NAME: &str = "store.json";
@@ -22,20 +21,20 @@ pub(crate) struct Marker {
 
 impl Marker {
     /// The folder's marker, if a store was ever made in it.
-    pub(crate) fn read(folder: &Path) -> std::result::Result<Option<Self>, BackendError> {
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(NAME);
         let text = match std::fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            text => text.map_err(|error| {
-                BackendError::io(format!("cannot read {}", path.display()), error)
-            })?,
+            text => text.map_err(StoreError::io(format!("read {}", path.display())))?,
         };
         let marker = serde_json::from_slice(&text);
-        marker.map_err(|error| corrupt(&path, &error.to_string()))
+        marker.map_err(|error: serde_json::Error| {
+            StoreError::damaged(path.display().to_string(), error.to_string())
+        })
     }
 
     /// Writes the marker in one step, durably, and closes the folder to other users.
-    pub(crate) fn write(self, folder: &Path) -> Result<()> {
+    pub(crate) fn write(self, folder: &Path) -> io::Result<()> {
         std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
         let draft = folder.join("store.json.draft");
         let mut file = File::create(&draft)?;

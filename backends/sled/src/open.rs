@@ -8,14 +8,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use workdisk::error::{BackendError, BackendErrorKind};
 use workdisk::model::{StoreId, UNICODE_VERSION};
 
 use crate::encoding::{Format, decode, encode};
+use crate::error::{Result, StoreError};
 use crate::lock::FolderLock;
 use crate::marker::Marker;
 use crate::writer::{Counters, Disk, Writer};
-use crate::{SledMetadata, corrupt, failed, keys};
+use crate::{SledMetadata, keys};
 
 /// The version of the layout of keys that this release writes.
 const LAYOUT: u32 = 1;
@@ -23,33 +23,28 @@ const LAYOUT: u32 = 1;
 /// sled lets go of its own lock some milliseconds after it is dropped.
 const SLED_LOCK_WAIT: Duration = Duration::from_secs(2);
 
-pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata, BackendError> {
-    let io = |error| {
-        BackendError::io(
-            format!("cannot open the store in {}", folder.display()),
-            error,
-        )
-    };
+pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata> {
+    let io = StoreError::io("open the store");
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .map_err(io)?;
+        .map_err(&io)?;
     let lock = FolderLock::take(folder)?;
     let marker = Marker::read(folder)?;
     let db = open_sled(folder)?;
     let guarded = catch_unwind(AssertUnwindSafe(|| read_format(&db, folder, marker)));
-    let store = guarded.map_err(|_| corrupt(folder, "sled panicked on opening"))??;
+    let store = guarded.map_err(|_| damaged(folder, "sled panicked on opening"))??;
     if marker.is_none() {
         // A new store is there after a power cut only if the folders that name its files are on the disk. The marker
         // comes last, so that from then on a store without records is a damaged one.
-        (disk.sync)(&db).map_err(io)?;
-        Marker { store }.write(folder).map_err(io)?;
-        sync_folder(folder.parent()).map_err(io)?;
+        (disk.sync)(&db).map_err(&io)?;
+        Marker { store }.write(folder).map_err(&io)?;
+        sync_folder(folder.parent()).map_err(&io)?;
     }
     let counters = Arc::new(Counters::default());
     let writer = Writer::start(db.clone(), disk, Arc::clone(&counters), folder.to_owned());
-    let writer = writer.map_err(io)?;
+    let writer = writer.map_err(&io)?;
     Ok(SledMetadata {
         writer,
         db,
@@ -59,13 +54,17 @@ pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata, Backen
     })
 }
 
+fn damaged(file: &Path, problem: impl Into<String>) -> StoreError {
+    StoreError::damaged(file.display().to_string(), problem)
+}
+
 /// Syncs a folder; none, and one without a name, is the working folder.
 pub(crate) fn sync_folder(folder: Option<&Path>) -> std::io::Result<()> {
     let named = folder.filter(|folder| !folder.as_os_str().is_empty());
     File::open(named.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-fn open_sled(folder: &Path) -> Result<sled::Db, BackendError> {
+fn open_sled(folder: &Path) -> Result<sled::Db> {
     let begin = Instant::now();
     loop {
         let opened = catch_unwind(AssertUnwindSafe(|| sled::Config::new().path(folder).open()));
@@ -77,28 +76,23 @@ fn open_sled(folder: &Path) -> Result<sled::Db, BackendError> {
                 std::thread::sleep(Duration::from_millis(5));
             }
             Ok(Err(sled::Error::Io(error))) if error.kind() != ErrorKind::InvalidData => {
-                let message = format!("cannot open the store in {}", folder.display());
-                return Err(BackendError::io(message, error));
+                return Err(StoreError::io("open the store")(error));
             }
-            Ok(Err(error)) => return Err(corrupt(folder, &error.to_string())),
-            Err(_) => return Err(corrupt(folder, "sled panicked on opening")),
+            Ok(Err(error)) => return Err(damaged(folder, error.to_string())),
+            Err(_) => return Err(damaged(folder, "sled panicked on opening")),
         }
     }
 }
 
 /// Reads what the store says of itself, or writes it into a new one.
-fn read_format(
-    db: &sled::Db,
-    folder: &Path,
-    marker: Option<Marker>,
-) -> Result<StoreId, BackendError> {
-    let Some(bytes) = db.get(keys::FORMAT).map_err(failed)? else {
+fn read_format(db: &sled::Db, folder: &Path, marker: Option<Marker>) -> Result<StoreId> {
+    let Some(bytes) = db.get(keys::FORMAT)? else {
         if marker.is_some() {
             let db = folder.join("db");
-            return Err(corrupt(&db, "all records are gone from it"));
+            return Err(damaged(&db, "all records are gone from it"));
         }
         if !db.is_empty() {
-            return Err(corrupt(folder, "its format record is gone"));
+            return Err(damaged(folder, "its format record is gone"));
         }
         let unicode = UNICODE_VERSION.to_owned();
         let format = Format {
@@ -108,14 +102,11 @@ fn read_format(
             generation: 0,
             incomplete: false,
         };
-        db.insert(keys::FORMAT, encode(&format)?).map_err(failed)?;
+        db.insert(keys::FORMAT, encode(&format)?)?;
         return Ok(format.store);
     };
     let format: Format = decode(keys::FORMAT, &bytes)?;
-    let mismatch = |what: String| {
-        let message = format!("the store in {} {what}", folder.display());
-        Err(BackendError::new(BackendErrorKind::Mismatch, message))
-    };
+    let mismatch = |what: String| Err(StoreError::Mismatch(format!("the store {what}")));
     if format.version != LAYOUT {
         return mismatch(format!(
             "has layout {}; open it with the release that wrote it, export it, and import it here",
@@ -129,14 +120,9 @@ fn read_format(
         ));
     }
     if format.incomplete {
-        let message = format!(
-            "the store in {} holds a part of an export, whose import was broken off; remove the folder and import again",
-            folder.display()
-        );
-        let object = folder.display().to_string();
-        return Err(BackendError::new(
-            BackendErrorKind::Corrupt { object },
-            message,
+        return Err(damaged(
+            folder,
+            "it holds a part of an export, whose import was broken off; remove the folder and import again",
         ));
     }
     if let Some(marker) = marker
@@ -147,7 +133,7 @@ fn read_format(
             "its records are of store {}, its marker of {}",
             format.store, marker.store
         );
-        return Err(corrupt(folder, &what));
+        return Err(damaged(folder, what));
     }
     Ok(format.store)
 }
@@ -157,6 +143,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use workdisk::Metadata;
+    use workdisk::error::BackendErrorKind;
     use workdisk::metadata::{Change, Outcome};
     use workdisk::model::{
         AccountId, SessionType, Timestamp, VolumeId, WorkspaceId, WorkspaceRecord,

@@ -3,37 +3,32 @@
 use std::ops::Bound;
 
 use sled::{Db, IVec};
-use workdisk::error::BackendError;
 use workdisk::metadata::SessionPosition;
 use workdisk::model::{
     AccountId, NameKey, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId, WorkspaceRecord,
 };
 
 use crate::encoding::decode;
-use crate::{corrupt, failed, keys};
-
-type Found<T> = Result<T, BackendError>;
+use crate::error::{Result, StoreError};
+use crate::keys;
 
 pub(crate) fn workspace(
     db: &Db,
     account: &AccountId,
     id: WorkspaceId,
-) -> Found<Option<WorkspaceRecord>> {
+) -> Result<Option<WorkspaceRecord>> {
     let key = keys::record(account, id);
-    db.get(&key)
-        .map_err(failed)?
-        .map(|bytes| decode(&key, &bytes))
-        .transpose()
+    db.get(&key)?.map(|bytes| decode(&key, &bytes)).transpose()
 }
 
 pub(crate) fn workspaces_named(
     db: &Db,
     account: &AccountId,
     name: &NameKey,
-) -> Found<Vec<WorkspaceRecord>> {
+) -> Result<Vec<WorkspaceRecord>> {
     let mut found = Vec::new();
     for key in db.scan_prefix(keys::names(account, name)).keys() {
-        let Some(id) = keys::trailing_id(&key.map_err(failed)?) else {
+        let Some(id) = keys::trailing_id(&key?) else {
             continue;
         };
         let record = workspace(db, account, id)?;
@@ -55,7 +50,7 @@ pub(crate) fn list(
     filter: &WorkspaceFilter,
     after: Option<WorkspaceId>,
     limit: usize,
-) -> Found<Vec<WorkspaceRecord>> {
+) -> Result<Vec<WorkspaceRecord>> {
     let prefix = keys::records(account);
     let after = after.map_or_else(|| prefix.clone(), |id| keys::record(account, id));
     let mut found = Vec::new();
@@ -77,7 +72,7 @@ pub(crate) fn snapshots(
     workspace: WorkspaceId,
     after: Option<u64>,
     limit: usize,
-) -> Found<Vec<SnapshotRecord>> {
+) -> Result<Vec<SnapshotRecord>> {
     let prefix = keys::snapshots(workspace);
     let after = after.map_or_else(|| prefix.clone(), |after| keys::snapshot(workspace, after));
     let decoded = range(db, after, &prefix).take(limit).map(|entry| {
@@ -91,7 +86,7 @@ pub(crate) fn in_flight(
     db: &Db,
     after: Option<WorkspaceId>,
     limit: usize,
-) -> Found<Vec<WorkspaceRecord>> {
+) -> Result<Vec<WorkspaceRecord>> {
     let prefix = [keys::IN_FLIGHT];
     let after = after.map_or_else(|| prefix.to_vec(), keys::in_flight);
     through_index(
@@ -109,7 +104,7 @@ pub(crate) fn sessions(
     until: Option<Timestamp>,
     after: Option<SessionPosition>,
     limit: usize,
-) -> Found<Vec<WorkspaceRecord>> {
+) -> Result<Vec<WorkspaceRecord>> {
     let prefix = [keys::SESSIONS];
     let after = after.map_or_else(|| prefix.to_vec(), keys::session);
     let last = WorkspaceId::from_uuid(uuid::Uuid::max());
@@ -128,7 +123,7 @@ fn through_index(
     limit: usize,
     wanted: impl Fn(&[u8]) -> bool,
     still: impl Fn(&WorkspaceRecord) -> bool,
-) -> Found<Vec<WorkspaceRecord>> {
+) -> Result<Vec<WorkspaceRecord>> {
     let mut found = Vec::new();
     for entry in range(db, after, prefix) {
         let (key, account) = entry?;
@@ -138,10 +133,7 @@ fn through_index(
         let account = String::from_utf8(account.to_vec()).ok();
         let account = account.and_then(|account| AccountId::parse(account).ok());
         let (Some(account), Some(id)) = (account, keys::trailing_id(&key)) else {
-            return Err(corrupt(
-                std::path::Path::new("."),
-                "an index names no account",
-            ));
+            return Err(StoreError::damaged("an index", "it names no account"));
         };
         found.extend(workspace(db, &account, id)?.filter(&still));
     }
@@ -153,9 +145,9 @@ fn range<'a>(
     db: &Db,
     after: Vec<u8>,
     prefix: &'a [u8],
-) -> impl Iterator<Item = Found<(IVec, IVec)>> + use<'a> {
+) -> impl Iterator<Item = Result<(IVec, IVec)>> + use<'a> {
     db.range::<Vec<u8>, _>((Bound::Excluded(after), Bound::Unbounded))
-        .map(|entry| entry.map_err(failed))
+        .map(|entry| entry.map_err(StoreError::from))
         .take_while(move |entry| {
             entry
                 .as_ref()

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::posix_fallocate;
 use nix::sys::statvfs::statvfs;
-use workdisk::error::{BackendError, BackendErrorKind};
+
+use crate::error::{Result, StoreError};
 
 /// What is kept for changes that make room. sled writes in segments of 512 KiB.
 const RESERVE: u64 = 4 << 20;
@@ -50,8 +51,8 @@ impl Room {
     /// Looks whether a change can be written. `grows` says whether it is for something new.
     ///
     /// # Errors
-    /// [`Full`](BackendErrorKind::Full); nothing was written.
-    pub(crate) fn check(&mut self, grows: bool) -> Result<(), BackendError> {
+    /// [`Full`](StoreError::Full); nothing was written.
+    pub(crate) fn check(&mut self, grows: bool) -> Result<()> {
         let Some(free) = self.free() else {
             return Ok(());
         };
@@ -59,14 +60,14 @@ impl Room {
             self.reserve = self.keep();
         }
         if grows && free < LOW {
-            return Err(self.full(free));
+            return Err(StoreError::Full { free });
         }
         if free >= BARE {
             return Ok(());
         }
         self.release();
         match self.free() {
-            Some(free) if free < BARE => Err(self.full(free)),
+            Some(free) if free < BARE => Err(StoreError::Full { free }),
             _ => Ok(()),
         }
     }
@@ -96,13 +97,5 @@ impl Room {
             tracing::debug!(%error, "there was no room kept");
         }
         self.reserve = Reserve::None;
-    }
-
-    fn full(&self, free: u64) -> BackendError {
-        let message = format!(
-            "the disk of the store in {} is full: {free} bytes are left",
-            self.folder.display()
-        );
-        BackendError::new(BackendErrorKind::Full, message)
     }
 }

@@ -5,13 +5,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sled::{Batch, Db};
-use workdisk::error::{BackendError, BackendErrorKind};
+use workdisk::error::BackendError;
 use workdisk::model::{SnapshotRecord, StoreId, WorkspaceId, WorkspaceRecord};
 
 use crate::encoding::{decode, encode};
+use crate::error::{Result, StoreError};
 use crate::marker::Marker;
 use crate::writer::sync_to;
-use crate::{SledMetadata, apply, blocking, failed, keys};
+use crate::{SledMetadata, apply, blocking, keys};
 
 /// How many lines are written to the store at a time.
 const GROUP: usize = 1_000;
@@ -47,7 +48,7 @@ impl SledMetadata {
     /// What is committed meanwhile may be in it or not; end all work first for an export of one instant.
     ///
     /// # Errors
-    /// [`Unavailable`](BackendErrorKind::Unavailable) if `to` can't be written, [`Corrupt`](BackendErrorKind::Corrupt) at a
+    /// [`Unavailable`](workdisk::BackendErrorKind::Unavailable) if `to` can't be written, [`Corrupt`](workdisk::BackendErrorKind::Corrupt) at a
     /// record that can't be read.
     pub async fn export(&self, to: impl Write + Send + 'static) -> Result<(), BackendError> {
         let mut to = to;
@@ -58,11 +59,12 @@ impl SledMetadata {
     /// its volumes know it.
     ///
     /// # Errors
-    /// [`InvalidInput`](BackendErrorKind::InvalidInput) if the store has records already, a line is none of an export, or its
+    /// [`InvalidInput`](workdisk::BackendErrorKind::InvalidInput) if the store has records already, a line is none of an export, or its
     /// end is missing. Unless it was refused for its records, the store cannot be opened after an error, nor after a crash
     /// meanwhile: remove the folder then and begin again.
     pub async fn import(self, from: impl BufRead + Send + 'static) -> Result<Self, BackendError> {
-        blocking(move || {
+        let folder = self.folder.clone();
+        blocking(folder, move || {
             let mut from = from;
             import(&self.db, &self.folder, &mut from)?;
             Ok(self)
@@ -71,12 +73,12 @@ impl SledMetadata {
     }
 }
 
-fn export(db: &Db, to: &mut impl Write) -> Result<(), BackendError> {
+fn export(db: &Db, to: &mut impl Write) -> Result<()> {
     let mut put = |line: &Line| {
-        let unwritten = |error| BackendError::io("the export cannot be written", error);
+        let unwritten = StoreError::io("write the export");
         let mut text = serde_json::to_vec(line).map_err(|error| unwritten(error.into()))?;
         text.push(b'\n');
-        to.write_all(&text).map_err(unwritten)
+        to.write_all(&text).map_err(&unwritten)
     };
     let format = apply::format(db)?;
     let (version, store, generation) = (format.version, format.store, format.generation);
@@ -87,19 +89,18 @@ fn export(db: &Db, to: &mut impl Write) -> Result<(), BackendError> {
     })?;
     let (mut workspaces, mut snapshots) = (0, 0);
     for entry in db.scan_prefix(b"r") {
-        let (key, bytes) = entry.map_err(failed)?;
+        let (key, bytes) = entry?;
         workspaces += 1;
         put(&Line::Workspace {
             record: Box::new(decode(&key, &bytes)?),
         })?;
     }
     for entry in db.scan_prefix(b"s") {
-        let (key, bytes) = entry.map_err(failed)?;
+        let (key, bytes) = entry?;
         snapshots += 1;
         let workspace = key.get(1..17).and_then(keys::trailing_id);
-        let workspace = workspace.ok_or_else(|| {
-            BackendError::corrupt("a snapshot's key", "a snapshot's key is damaged")
-        })?;
+        let workspace = workspace
+            .ok_or_else(|| StoreError::damaged("a snapshot's key", "it names no workspace"))?;
         put(&Line::Snapshot {
             workspace,
             record: Box::new(decode(&key, &bytes)?),
@@ -109,27 +110,26 @@ fn export(db: &Db, to: &mut impl Write) -> Result<(), BackendError> {
         workspaces,
         snapshots,
     })?;
-    to.flush()
-        .map_err(|error| BackendError::io("the export cannot be written", error))
+    to.flush().map_err(StoreError::io("write the export"))
 }
 
-fn import(db: &Db, folder: &Path, from: &mut impl BufRead) -> Result<(), BackendError> {
+fn import(db: &Db, folder: &Path, from: &mut impl BufRead) -> Result<()> {
     if db.iter().keys().take(2).count() > 1 {
-        return Err(BackendError::invalid_input(
+        return Err(StoreError::invalid(
             "an export is read into a new store only",
         ));
     }
-    let unsynced = |error| BackendError::io("the import could not be made durable", error);
+    let unsynced = StoreError::io("make the import durable");
     let mut sync = sync_to(folder);
     let mut format = apply::format(db)?;
     format.incomplete = true;
-    db.insert(keys::FORMAT, encode(&format)?).map_err(failed)?;
-    sync(db).map_err(unsynced)?;
+    db.insert(keys::FORMAT, encode(&format)?)?;
+    sync(db).map_err(&unsynced)?;
 
     let mut lines = Lines::default();
     for (number, line) in from.lines().enumerate() {
         let bad = |wrong: &dyn std::fmt::Display| {
-            BackendError::invalid_input(format!("line {}: {wrong}", number + 1))
+            StoreError::invalid(format!("line {}: {wrong}", number + 1))
         };
         let line = line.map_err(|error| bad(&error))?;
         let line = serde_json::from_str(&line).map_err(|error| bad(&error))?;
@@ -138,29 +138,29 @@ fn import(db: &Db, folder: &Path, from: &mut impl BufRead) -> Result<(), Backend
         if lines.waiting == GROUP {
             lines.waiting = 0;
             let batch = std::mem::take(&mut lines.batch);
-            db.apply_batch(batch).map_err(failed)?;
+            db.apply_batch(batch)?;
         }
     }
     let Some((version, store, generation)) = lines.header else {
-        return Err(BackendError::invalid_input("the export is empty"));
+        return Err(StoreError::invalid("the export is empty"));
     };
     if !lines.ended {
-        return Err(BackendError::invalid_input(
+        return Err(StoreError::invalid(
             "the export is cut short: its end is missing",
         ));
     }
     if version != format.version {
         let message =
             format!("the export is of version {version}, which this release does not know");
-        return Err(BackendError::new(BackendErrorKind::Mismatch, message));
+        return Err(StoreError::Mismatch(message));
     }
-    db.apply_batch(lines.batch).map_err(failed)?;
+    db.apply_batch(lines.batch)?;
     // Nothing is complete before all of it is on the disk.
-    sync(db).map_err(unsynced)?;
-    Marker { store }.write(folder).map_err(unsynced)?;
+    sync(db).map_err(&unsynced)?;
+    Marker { store }.write(folder).map_err(&unsynced)?;
     (format.store, format.generation, format.incomplete) = (store, generation, false);
-    db.insert(keys::FORMAT, encode(&format)?).map_err(failed)?;
-    sync(db).map_err(unsynced)
+    db.insert(keys::FORMAT, encode(&format)?)?;
+    sync(db).map_err(&unsynced)
 }
 
 /// What was read of an export so far.
@@ -192,7 +192,7 @@ impl Lines {
         }
     }
 
-    fn take(&mut self, line: Line) -> Result<(), BackendError> {
+    fn take(&mut self, line: Line) -> Result<()> {
         match line {
             Line::Header {
                 version,

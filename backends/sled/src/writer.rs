@@ -9,14 +9,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
-use workdisk::error::BackendError;
 use workdisk::metadata::{Change, Generation, Outcome};
 
 use crate::apply::{Judged, begin, judge};
-use crate::corrupt;
+use crate::error::{Result, StoreError};
 use crate::room::Room;
 
-type Answer<T> = oneshot::Sender<Result<T, BackendError>>;
+type Answer<T> = oneshot::Sender<Result<T>>;
 
 /// What is asked of the writer.
 #[derive(Debug)]
@@ -86,10 +85,9 @@ impl Writer {
         })
     }
 
-    pub(crate) fn send(&self, request: Request) -> Result<(), BackendError> {
-        let gone = || BackendError::unavailable("the store's writer has ended; reopen the store");
-        let requests = self.requests.as_ref().ok_or_else(gone)?;
-        requests.send(request).map_err(|_| gone())
+    pub(crate) fn send(&self, request: Request) -> Result<()> {
+        let requests = self.requests.as_ref().ok_or(StoreError::WriterEnded)?;
+        requests.send(request).map_err(|_| StoreError::WriterEnded)
     }
 }
 
@@ -154,13 +152,10 @@ impl State {
     fn guarded<T>(
         &mut self,
         grows: bool,
-        judge: impl FnOnce(&sled::Db) -> Result<Judged<T>, BackendError>,
-    ) -> Result<T, BackendError> {
+        judge: impl FnOnce(&sled::Db) -> Result<Judged<T>>,
+    ) -> Result<T> {
         if self.poisoned {
-            return Err(BackendError::unavailable(format!(
-                "the store in {} failed to write; reopen it",
-                self.folder.display()
-            )));
+            return Err(StoreError::Poisoned);
         }
         self.room.check(grows)?;
         let Self { db, disk, .. } = self;
@@ -176,15 +171,17 @@ impl State {
             Ok(Ok((_, Err(error)))) => {
                 self.poisoned = true;
                 tracing::error!(%error, "the store could not write; it refuses writes until reopened");
-                let message = format!(
-                    "the change could not be written to {}, and may have happened: {error}; reopen the store",
-                    self.folder.display()
-                );
-                Err(BackendError::unavailable(message).with_source(error))
+                Err(StoreError::Unsure {
+                    step: "its write",
+                    reason: error.to_string(),
+                })
             }
             Err(_) => {
                 self.poisoned = true;
-                Err(corrupt(&self.folder, "sled panicked on a write"))
+                Err(StoreError::damaged(
+                    self.folder.display().to_string(),
+                    "sled panicked on a write",
+                ))
             }
         }
     }
@@ -206,11 +203,12 @@ impl State {
     }
 }
 
-fn reply<T>(answer: Answer<T>, result: Result<T, BackendError>, failed: Option<String>) {
+fn reply<T>(answer: Answer<T>, result: Result<T>, failed: Option<String>) {
     let result = match failed {
-        Some(error) => Err(BackendError::unavailable(format!(
-            "the change could not be made durable, and may have happened: {error}; reopen the store"
-        ))),
+        Some(reason) => Err(StoreError::Unsure {
+            step: "its sync",
+            reason,
+        }),
         None => result,
     };
     // A caller that has gone does not want the answer.
