@@ -17,6 +17,8 @@ mod recover;
 mod restore;
 mod running;
 mod session;
+mod session_end;
+mod session_start;
 mod snapshot;
 
 use std::sync::Arc;

@@ -1,0 +1,142 @@
+//! Ending a session, by its own wish or by force: the disk is unmounted and durable before the end is noted.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::core::{Core, Step};
+use super::session::{fenced, running};
+use crate::error::{BackendError, BackendErrorKind, Error, Holder};
+use crate::model::{AccountId, SessionId, Workspace, WorkspaceId, WorkspaceRecord};
+use crate::session::StopRequest;
+
+impl Core {
+    /// Ends a session whose disk can be unmounted.
+    ///
+    /// The workspace's lock is held from the look at the record to the unmount, so that a late call cannot unmount the disk
+    /// of the session after it.
+    pub(super) async fn end(
+        &self,
+        verb: &'static str,
+        account: &AccountId,
+        workspace: WorkspaceId,
+        session: SessionId,
+        epoch: Option<u64>,
+    ) -> Result<Workspace, Error> {
+        let _lock = self.locks.lock(workspace).await;
+        let record = self.reread(verb, account, workspace).await?;
+        fenced(&record, session, epoch)?;
+        if let Err(error) = self.unmount(&record).await {
+            return Err(termination_failed(verb, &record, session, error));
+        }
+        // A backend that fails to remove what is discarded keeps no session from ending.
+        let removed = self.remove_volumes(verb, &record.discard).await.is_ok();
+        let now = self.now();
+        let ended = self
+            .update(verb, account, workspace, |before| {
+                running(before, session)?;
+                let mut after = before.clone();
+                after.session = None;
+                after.last_session = Some(session);
+                after.saved_at = Some(now);
+                if removed {
+                    after
+                        .discard
+                        .retain(|volume| !record.discard.contains(volume));
+                }
+                Ok(Some(Step::visible(after)))
+            })
+            .await?;
+        Ok(self.view(&ended))
+    }
+
+    /// Unmounts a disk, asking again for a while when it is still in use.
+    async fn unmount(&self, record: &WorkspaceRecord) -> Result<(), BackendError> {
+        let end = Instant::now() + self.patience.unmount;
+        let mut pause = Duration::from_millis(5);
+        loop {
+            match self.volume.unmount(record.head).await {
+                Err(error) if error.is_busy() && Instant::now() + pause < end => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_millis(100));
+                }
+                // A disk that is lost has nothing mounted, and its session must be able to end.
+                Err(error) if error.is_not_found() => return Ok(()),
+                result => return result,
+            }
+        }
+    }
+
+    /// Ends a session by force: revokes its lease, has the application stop it, unmounts, and notes the end.
+    pub(super) async fn force_out(
+        &self,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+    ) -> Result<(), Error> {
+        let Some(session) = record.session.as_ref().map(|session| session.id) else {
+            return Ok(());
+        };
+        let (account, workspace) = (&record.account, record.id);
+        let revoked = self.update(verb, account, workspace, |before| {
+            running(before, session)?;
+            let mut record = before.clone();
+            if let Some(session) = &mut record.session {
+                session.revoked = true;
+            }
+            Ok(Some(Step::hidden(record)))
+        });
+        let record = match revoked.await {
+            Ok(record) => record,
+            // It ended by itself meanwhile.
+            Err(Error::SessionNotFound { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let request = StopRequest {
+            account: account.clone(),
+            workspace,
+            session,
+            path: self.volume.path(record.head),
+        };
+        let stopped = timeout(self.patience.stop, self.session_host.stop(request)).await;
+        let reason = match stopped {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some(format!(
+                "the application did not stop it in {:?}",
+                self.patience.stop
+            )),
+        };
+        if let Some(reason) = reason {
+            let holders = crate::session::holders_under(&self.volume.path(record.head));
+            return Err(Error::SessionTerminationFailed {
+                workspace,
+                session,
+                holders,
+                reason,
+            });
+        }
+        match self.end(verb, account, workspace, session, None).await {
+            Ok(_) | Err(Error::SessionNotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn termination_failed(
+    verb: &'static str,
+    record: &WorkspaceRecord,
+    session: SessionId,
+    error: BackendError,
+) -> Error {
+    let holders: Vec<Holder> = match error.kind() {
+        BackendErrorKind::Busy { holders } => holders.clone(),
+        _ => return Error::storage(verb, error),
+    };
+    let reason = "its disk is still in use".to_owned();
+    Error::SessionTerminationFailed {
+        workspace: record.id,
+        session,
+        holders,
+        reason,
+    }
+}

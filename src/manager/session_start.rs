@@ -1,0 +1,127 @@
+//! Starting a session: the lease goes on the record first, the disk is mounted after it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::{ATTEMPTS, Core, Step};
+use super::guard::Session;
+use super::options::{LeaseTerm, MountMode, StartSession};
+use super::session::running;
+use crate::error::Error;
+use crate::model::{
+    AccountId, Lease, Selector, SessionId, SessionRecord, SessionType, WorkspaceRecord,
+};
+use crate::session::rules::Action;
+use crate::volume::MountRecipe;
+
+impl Core {
+    pub(super) async fn start_session(
+        self: &Arc<Self>,
+        account: &AccountId,
+        workspace: &Selector,
+        session_type: SessionType,
+        options: StartSession,
+    ) -> Result<Session, Error> {
+        const VERB: &str = "start_session";
+        let action = |record: &WorkspaceRecord| Action::StartSession {
+            type_matches: record.session_type == session_type,
+        };
+        let mut workspace = workspace.clone();
+        for _ in 0..ATTEMPTS {
+            let id = self.admit(VERB, account, &workspace, action).await?.id;
+            workspace = Selector::Id(id);
+            let lock = self.locks.lock(id).await;
+            let before = self.reread(VERB, account, id).await?;
+            if Self::check_allowed(&before, action(&before)).is_err() {
+                drop(lock);
+                continue;
+            }
+            let mut record = before.clone();
+            record.epoch += 1;
+            record.session = Some(self.grant(session_type, record.epoch, options.lease));
+            record.at_base = false;
+            record.discard.extend(record.frozen_head.take());
+            let Some(record) = self.commit(VERB, &before, Step::visible(record)).await? else {
+                drop(lock);
+                continue;
+            };
+            return match self.attach(&record, options.mount).await {
+                Ok(recipe) => {
+                    let session = running_of(&record)?;
+                    let info = self.session_info(&record, session);
+                    Ok(Session::new(
+                        Arc::clone(self),
+                        account.clone(),
+                        info,
+                        options.lease,
+                        recipe,
+                    ))
+                }
+                Err(error) => {
+                    self.take_back(VERB, &record).await;
+                    drop(lock);
+                    self.note_corruption(VERB, account, id, &error).await;
+                    Err(error)
+                }
+            };
+        }
+        Err(Self::contended(VERB))
+    }
+
+    fn grant(&self, session_type: SessionType, epoch: u64, term: LeaseTerm) -> SessionRecord {
+        let owner = self.host.owner();
+        let mut session =
+            SessionRecord::new(SessionId::new(), session_type, epoch, owner, self.now());
+        if let LeaseTerm::Renewing(ttl) = term {
+            session.lease = Some(self.lease(ttl));
+        }
+        session
+    }
+
+    pub(super) fn lease(&self, ttl: Duration) -> Lease {
+        Lease::granted(
+            ttl,
+            self.host.owner().boot_id,
+            self.host.uptime(),
+            self.now(),
+        )
+    }
+
+    async fn attach(
+        &self,
+        record: &WorkspaceRecord,
+        mode: MountMode,
+    ) -> Result<Option<MountRecipe>, Error> {
+        let attached = match mode {
+            MountMode::Mounted => self.volume.mount(record.head).await.map(|_| None),
+            MountMode::Recipe => self.volume.recipe(record.head).await.map(Some),
+        };
+        attached.map_err(|error| Error::storage("mount", error))
+    }
+
+    /// Takes a session off the record whose disk could not be mounted.
+    async fn take_back(&self, verb: &'static str, record: &WorkspaceRecord) {
+        let Some(session) = record.session.as_ref().map(|session| session.id) else {
+            return;
+        };
+        let taken = self.update(verb, &record.account, record.id, |before| {
+            running(before, session)?;
+            let mut record = before.clone();
+            record.session = None;
+            Ok(Some(Step::visible(record)))
+        });
+        match taken.await {
+            Ok(record) => drop(self.discard(verb, record).await),
+            Err(error) => {
+                tracing::warn!(workspace = %record.id, %error, "could not take the session back");
+            }
+        }
+    }
+}
+
+fn running_of(record: &WorkspaceRecord) -> Result<&SessionRecord, Error> {
+    record
+        .session
+        .as_ref()
+        .ok_or_else(|| Core::contended("start_session"))
+}
