@@ -367,6 +367,7 @@ async fn mounts_are_private_although_the_file_system_below_is_shared() {
         .find(|line| line.contains(path.to_str().unwrap()))
         .unwrap();
     assert!(!line.contains("shared:"), "{line}");
+    assert!(line.contains("nosuid,nodev"), "{line}");
     volumes.unmount(id).await.unwrap();
     drop(volumes);
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
@@ -374,6 +375,42 @@ async fn mounts_are_private_although_the_file_system_below_is_shared() {
         !table.contains(base.path().join("data").to_str().unwrap()),
         "{table}"
     );
+}
+
+#[tokio::test]
+async fn programs_of_other_owners_and_devices_work_only_if_asked_for() {
+    let (folder, volumes) = or_skip!(volumes());
+    drop(volumes);
+    let options = OverlayOptions::new(folder.path())
+        .with_suid()
+        .with_devices()
+        .with_shared_propagation();
+    let volumes = OverlayVolume::open_with(options).await.unwrap();
+    let id = created(&volumes).await;
+    with_mounted(&volumes, id, |path| {
+        let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let found = table
+            .lines()
+            .find(|line| line.contains(path.to_str().unwrap()));
+        let line = found.unwrap();
+        assert!(
+            !line.contains("nosuid") && !line.contains("nodev"),
+            "{line}"
+        );
+        let null = rustix::fs::makedev(1, 3);
+        let kind = rustix::fs::FileType::CharacterDevice;
+        let mode = rustix::fs::Mode::RUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, path.join("null"), kind, mode, null).unwrap();
+        assert_eq!(fs::read(path.join("null")).unwrap(), b"");
+    })
+    .await;
+    drop(volumes);
+    let volumes = OverlayVolume::open(folder.path()).await.unwrap();
+    with_mounted(&volumes, id, |path| {
+        let refused = fs::read(path.join("null")).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied);
+    })
+    .await;
 }
 
 /// A folder that is a shared mount of its own.

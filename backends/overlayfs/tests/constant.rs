@@ -1,0 +1,94 @@
+//! Snapshot, clone and restore cost the same for ten files and for thousands: counted in system calls.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where it meets what it does not expect"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use workdisk::Volume;
+use workdisk::model::VolumeId;
+use workdisk_conformance::Skip;
+use workdisk_overlayfs::OverlayVolume;
+
+/// How many files the process below works with.
+const FILES: &str = "WORKDISK_TEST_FILES";
+
+/// What it looks for, and does not find, before and after what is counted.
+const MARKS: [&str; 2] = ["/workdisk counts from here", "/workdisk counts to here"];
+
+#[tokio::test]
+#[ignore = "it is the other process of the test after it"]
+async fn process_that_snapshots_clones_and_restores() {
+    let files: usize = std::env::var(FILES).unwrap().parse().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let volumes = OverlayVolume::open(folder.path()).await.unwrap();
+    let id = VolumeId::new();
+    volumes.create(id).await.unwrap();
+    let write = async |number: usize| {
+        let path = volumes.mount(id).await.unwrap();
+        for file in number..number + files {
+            fs::write(path.join(file.to_string()), "content").unwrap();
+        }
+        volumes.unmount(id).await.unwrap();
+    };
+    write(0).await;
+    volumes.freeze(id, VolumeId::new()).await.unwrap();
+    write(files).await;
+    volumes.reclaim().await.unwrap();
+    let mark = |mark: &str| assert!(!Path::new(mark).exists());
+    mark(MARKS[0]);
+    let [snapshot, clone, restored] = std::array::from_fn(|_| VolumeId::new());
+    volumes.freeze(id, snapshot).await.unwrap();
+    volumes.fork(snapshot, clone).await.unwrap();
+    volumes.fork(snapshot, restored).await.unwrap();
+    volumes.mount(restored).await.unwrap();
+    volumes.unmount(restored).await.unwrap();
+    mark(MARKS[1]);
+}
+
+/// The calls that name a file, read a folder or copy content, in a snapshot, a clone and a restore.
+fn calls(files: usize) -> usize {
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let traced = Command::new("strace")
+        .args([
+            "-f",
+            "-qq",
+            "-e",
+            "trace=%file,getdents64,copy_file_range,ioctl,read,write",
+            "-o",
+        ])
+        .arg(trace.path())
+        .arg(std::env::current_exe().unwrap())
+        .args([
+            "--ignored",
+            "--exact",
+            "process_that_snapshots_clones_and_restores",
+        ])
+        .env(FILES, files.to_string())
+        .output()
+        .unwrap();
+    assert!(traced.status.success(), "{traced:?}");
+    let text = fs::read_to_string(trace.path()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let at = |mark: &str| lines.iter().position(|line| line.contains(mark)).unwrap();
+    at(MARKS[1]) - at(MARKS[0])
+}
+
+#[test]
+fn number_of_files_does_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    if let Err(error) = OverlayVolume::probe(folder.path()) {
+        return Skip::new(error.to_string()).announce();
+    }
+    if let Err(error) = Command::new("strace").arg("-V").output() {
+        return Skip::new(format!("strace does not start ({error}): install it")).announce();
+    }
+    let (few, many) = (calls(10), calls(2_000));
+    println!("{few} calls for 20 files, {many} for 4,000");
+    // The trash is emptied beside it, a little sooner or later.
+    assert!(few > 100 && many.abs_diff(few) < 100, "{few} and {many}");
+}
