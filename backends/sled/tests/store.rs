@@ -412,23 +412,19 @@ fn damage(folder: &Path, seed: u64) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Where the process below finds the store that it is to open.
-const STORE: &str = "WORKDISK_TEST_STORE";
-
-#[tokio::test]
-#[ignore = "it is the other process of the test after it"]
-async fn process_that_has_a_store_open() {
-    let folder = std::path::PathBuf::from(std::env::var_os(STORE).unwrap());
-    let _store = SledMetadata::open(&folder).await.unwrap();
-    fs::write(folder.join("ready"), "").unwrap();
-    std::thread::sleep(Duration::from_secs(60));
-}
-
+/// The other process is this test again, with a store to open.
 #[tokio::test]
 async fn store_of_another_process_is_in_use_until_that_dies() {
+    const NAME: &str = "store_of_another_process_is_in_use_until_that_dies";
+    const STORE: &str = "WORKDISK_TEST_STORE";
+    if let Some(folder) = std::env::var_os(STORE).map(std::path::PathBuf::from) {
+        let _store = SledMetadata::open(&folder).await.unwrap();
+        fs::write(folder.join("ready"), "").unwrap();
+        return std::thread::sleep(Duration::from_secs(60));
+    }
     let folder = tempfile::tempdir().unwrap();
     let mut other = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "process_that_has_a_store_open"])
+        .args(["--exact", NAME])
         .env(STORE, folder.path())
         .stdout(std::process::Stdio::null())
         .spawn()
