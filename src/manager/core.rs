@@ -96,24 +96,36 @@ impl Core {
         T: Send + 'static,
         B: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let span = tracing::info_span!("workdisk", verb, %account);
-        let task = tokio::spawn(
-            async move {
-                let result = body.await;
-                match &result {
-                    Ok(_) => tracing::debug!("done"),
-                    Err(error) => tracing::debug!(code = %error.code(), "refused or failed"),
-                }
-                result
-            }
-            .instrument(span),
-        );
+        let task = tokio::spawn(Self::spanned(verb, Some(account), body));
         async move {
             task.await.unwrap_or_else(|error| {
                 let source = BackendError::unavailable("the operation was broken off");
                 Err(Error::storage(verb, source.with_source(error)))
             })
         }
+    }
+
+    /// Runs a verb's body in a span of its own, and notes how it ended. What stands in a span or an event is a name or an id,
+    /// a code or a number; never a file's content or a credential.
+    pub(super) fn spanned<T, B>(
+        verb: &'static str,
+        account: Option<&AccountId>,
+        body: B,
+    ) -> impl Future<Output = Result<T, Error>> + use<T, B>
+    where
+        B: Future<Output = Result<T, Error>>,
+    {
+        let account = account.map(tracing::field::display);
+        let span = tracing::info_span!("workdisk", verb, account);
+        async move {
+            let result = body.await;
+            match &result {
+                Ok(_) => tracing::debug!("done"),
+                Err(error) => tracing::debug!(code = %error.code(), "refused or failed"),
+            }
+            result
+        }
+        .instrument(span)
     }
 
     pub(super) fn view(&self, record: &WorkspaceRecord) -> Workspace {

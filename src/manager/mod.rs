@@ -111,7 +111,7 @@ impl WorkspaceManager {
     /// # Errors
     /// Those of the storage. What could not be settled on one workspace is in the report and stops nothing else.
     pub async fn recover(&self) -> Result<RecoveryReport, Error> {
-        self.core.recover().await
+        Core::spanned("recover", None, Box::pin(self.core.recover())).await
     }
 
     /// Waits until the space of everything deleted so far is given back.
@@ -119,10 +119,17 @@ impl WorkspaceManager {
     /// # Errors
     /// Those of the storage.
     pub async fn reclaim(&self) -> Result<(), Error> {
-        let reclaimed = self.core.volume.reclaim().await;
-        reclaimed.map_err(|error| Error::storage("reclaim", error))
+        const VERB: &str = "reclaim";
+        Core::spanned(VERB, None, async {
+            let reclaimed = self.core.volume.reclaim().await;
+            reclaimed.map_err(|error| Error::storage(VERB, error))
+        })
+        .await
     }
 }
+
+/// The verb of opening.
+const VERB: &str = "open";
 
 /// Opens a [`WorkspaceManager`].
 #[derive(Debug)]
@@ -177,7 +184,10 @@ impl WorkspaceManagerBuilder {
     /// [`StorageCorrupt`](Error::StorageCorrupt) if the volumes belong to another metadata store or to a newer state of this
     /// one, so that a recovery could remove what is not its own; those of the storage.
     pub async fn open(self) -> Result<WorkspaceManager, Error> {
-        const VERB: &str = "open";
+        Core::spanned(VERB, None, Box::pin(self.open_stores())).await
+    }
+
+    async fn open_stores(self) -> Result<WorkspaceManager, Error> {
         let host = match self.host {
             Some(host) => host,
             None => Arc::new(SystemHost::new().map_err(|error| {

@@ -17,10 +17,14 @@ impl Account {
     /// [`WorkspaceNotFound`](Error::WorkspaceNotFound), [`WorkspaceNameAmbiguous`](Error::WorkspaceNameAmbiguous), and those
     /// of the storage.
     pub async fn get(&self, workspace: impl Into<Selector>) -> Result<Workspace, Error> {
-        let core = self.core();
-        let record = core.find("get", self.id(), &workspace.into()).await?;
-        Core::check_allowed(&record, Action::Read)?;
-        Ok(core.view(&record))
+        const VERB: &str = "get";
+        let (core, workspace) = (self.core(), workspace.into());
+        Core::spanned(VERB, Some(self.id()), async {
+            let record = core.find(VERB, self.id(), &workspace).await?;
+            Core::check_allowed(&record, Action::Read)?;
+            Ok(core.view(&record))
+        })
+        .await
     }
 
     /// A page of the account's workspaces, in order of creation.
@@ -32,6 +36,10 @@ impl Account {
     /// [`InvalidRequest`](Error::InvalidRequest) for a limit out of range or a cursor of another account, and those of the
     /// storage.
     pub async fn list(&self, options: ListWorkspaces) -> Result<WorkspacePage, Error> {
+        Core::spanned("list", Some(self.id()), self.page(options)).await
+    }
+
+    async fn page(&self, options: ListWorkspaces) -> Result<WorkspacePage, Error> {
         if !(1..=ListWorkspaces::MAX_LIMIT).contains(&options.limit) {
             let (limit, max) = (options.limit, ListWorkspaces::MAX_LIMIT);
             return Err(Error::InvalidRequest {

@@ -56,12 +56,14 @@ impl Account {
         workspace: impl Into<Selector>,
         session: SessionId,
     ) -> Result<SessionInfo, Error> {
-        let core = self.core();
-        let record = core
-            .find("get_session", self.id(), &workspace.into())
-            .await?;
-        let running = running(&record, session)?;
-        Ok(core.session_info(&record, running))
+        const VERB: &str = "get_session";
+        let (core, workspace) = (self.core(), workspace.into());
+        Core::spanned(VERB, Some(self.id()), async {
+            let record = core.find(VERB, self.id(), &workspace).await?;
+            let running = running(&record, session)?;
+            Ok(core.session_info(&record, running))
+        })
+        .await
     }
 
     /// Renews the lease of a session that was started elsewhere, or whose handle was detached.
@@ -74,12 +76,13 @@ impl Account {
         workspace: impl Into<Selector>,
         session: SessionId,
     ) -> Result<SessionInfo, Error> {
-        let core = self.core();
-        let id = core
-            .find("renew_session", self.id(), &workspace.into())
-            .await?
-            .id;
-        core.renew(self.id(), id, session, None).await
+        const VERB: &str = "renew_session";
+        let (core, workspace) = (self.core(), workspace.into());
+        Core::spanned(VERB, Some(self.id()), async {
+            let id = core.find(VERB, self.id(), &workspace).await?.id;
+            core.renew(self.id(), id, session, None).await
+        })
+        .await
     }
 
     /// Ends a session: unmounts its disk, makes its files durable, and only then notes that it has ended.

@@ -46,11 +46,14 @@ impl Account {
     /// [`WorkspaceNotFound`](Error::WorkspaceNotFound), and those of the storage.
     pub async fn snapshots(&self, workspace: impl Into<Selector>) -> Result<Vec<Snapshot>, Error> {
         const VERB: &str = "list_snapshots";
-        let core = self.core();
-        let record = core.find(VERB, self.id(), &workspace.into()).await?;
-        Core::check_allowed(&record, Action::Read)?;
-        let snapshots = core.all_snapshots(VERB, record.id).await?;
-        Ok(snapshots.iter().map(Snapshot::from).collect())
+        let (core, workspace) = (self.core(), workspace.into());
+        Core::spanned(VERB, Some(self.id()), async {
+            let record = core.find(VERB, self.id(), &workspace).await?;
+            Core::check_allowed(&record, Action::Read)?;
+            let snapshots = core.all_snapshots(VERB, record.id).await?;
+            Ok(snapshots.iter().map(Snapshot::from).collect())
+        })
+        .await
     }
 
     /// Deletes a snapshot. Clones that started from it keep their files.

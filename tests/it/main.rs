@@ -6,6 +6,7 @@
     reason = "a test ends where it meets what it does not expect, and tells what it has tried"
 )]
 
+mod spans;
 mod support;
 #[path = "../tree/mod.rs"]
 mod tree;
