@@ -22,11 +22,8 @@ use workdisk::volume::VolumeKind;
 
 use crate::error::{DirectoryError, Doing, Result};
 use crate::folder::{open_child, stat_entry};
-use crate::trash::Trash;
+use crate::trash::{Trash, WHOLE};
 use crate::walk::names;
-
-/// The name of the link that marks a volume which is whole.
-pub(crate) const WHOLE: &str = "whole";
 
 /// The folder of all volumes, open and locked.
 #[derive(Debug)]

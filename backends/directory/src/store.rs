@@ -15,10 +15,10 @@ use crate::copy::copy_tree;
 use crate::error::{DirectoryError, Doing, Result};
 use crate::format::Format;
 use crate::holds::{holders_of, mounters_of};
-use crate::layout::{Layout, WHOLE, make_folder};
+use crate::layout::{Layout, make_folder};
 use crate::locks::{Access, Locks};
 use crate::measure::allocated_bytes;
-use crate::trash::Trash;
+use crate::trash::{Trash, WHOLE};
 
 /// What the calls share; every method blocks.
 #[derive(Debug)]

@@ -9,8 +9,10 @@ use workdisk::model::VolumeId;
 
 use crate::error::{Doing, Result};
 use crate::folder::{open_child, path_of_entry};
-use crate::layout::WHOLE;
 use crate::walk::{Entry, Visitor, walk};
+
+/// The name of the link that marks a volume which is whole.
+pub(crate) const WHOLE: &str = "whole";
 
 /// The folder of what is to be deleted.
 #[derive(Debug)]

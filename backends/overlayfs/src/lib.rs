@@ -27,6 +27,7 @@ mod error;
 mod faults;
 mod format;
 mod host;
+mod in_place;
 mod layer;
 mod locks;
 mod merge;

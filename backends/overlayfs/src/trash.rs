@@ -3,10 +3,6 @@
 //! A removed name goes to the trash first, still as a reference. The layer that it refers to follows if that was its
 //! last reference, and so on down the chain; only then is the reference itself removed. So a crash at any point leaves
 //! either a reference in the trash, from which the next sweep goes on, or nothing.
-//!
-//! On btrfs a full disk refuses to move a name, but never to remove one. There a reference is removed where it is, and its
-//! layer after it. A crash in between leaves a layer to which nobody refers, and the next opening has to look through all
-//! of them: it is told so by the absence of the link `swept`, since on such a disk nothing can be written either.
 
 use std::ffi::CString;
 use std::sync::atomic::Ordering;
@@ -16,16 +12,12 @@ use rustix::fs::{AtFlags, FileType, statat};
 use rustix::io::Errno;
 use uuid::Uuid;
 
-use crate::disk::open_dir;
 use crate::error::{OverlayError, Result};
 use crate::layer::LayerId;
 use crate::locks::lock;
 use crate::references::read_reference;
 use crate::store::{Store, exists, names};
 use crate::tree::remove::remove_tree;
-
-/// Is there unless layers may be left to which nobody refers.
-const SWEPT: &str = "swept";
 
 impl Store {
     /// Sends to the trash what a crash left in staging: whoever was to have it does not refer to it. Nothing else may run
@@ -142,82 +134,5 @@ impl Store {
             self.disk.sync(&self.layers, "layers")?;
         }
         self.disk.unlink(&self.trash, reference)
-    }
-
-    /// Removes a reference where it is, durably, and the layers to which nobody refers then. It writes nothing.
-    pub(crate) fn remove_in_place(&self, folder: impl AsFd, reference: &str) -> Result<()> {
-        let _sweeping = lock(&self.sweep);
-        self.let_go_in_place(folder, reference)
-    }
-
-    /// As [`remove_in_place`](Self::remove_in_place), for who has the lock of the sweep.
-    fn let_go_in_place(&self, folder: impl AsFd, reference: &str) -> Result<()> {
-        let layer = read_reference(&folder, reference).ok().flatten();
-        let mut layer = match layer {
-            Some(layer) if self.is_linked(&folder, reference, &layer)? == Some(true) => Some(layer),
-            _ => None,
-        };
-        self.expect_unused_layers()?;
-        self.disk.unlink(&folder, reference)?;
-        self.disk.sync(&folder, "the references")?;
-        while let Some(unused) = layer
-            && self.references_to(&self.layers, &unused)? == 0
-        {
-            layer = read_reference(&self.layers, &unused.parent())
-                .ok()
-                .flatten();
-            self.remove_layer_in_place(&unused)?;
-        }
-        Ok(())
-    }
-
-    /// Has the next opening look for layers to which nobody refers.
-    fn expect_unused_layers(&self) -> Result<()> {
-        if exists(&self.root_fd, SWEPT)? {
-            self.disk.unlink(&self.root_fd, SWEPT)?;
-        }
-        self.disk.sync(&self.root_fd, "the root folder")
-    }
-
-    /// Removes the references of a layer last, because what has files and no reference is damaged and not unused.
-    fn remove_layer_in_place(&self, layer: &LayerId) -> Result<()> {
-        let name = layer.to_string();
-        let home = open_dir(&self.layers, &name)?;
-        for part in names(&home)? {
-            if !part.starts_with("ref.") {
-                self.disk.remove_tree(&home, &part)?;
-            }
-        }
-        self.disk.remove_tree(&self.layers, &name)
-    }
-
-    /// Sends to the trash the layers that a removal in place left, if one was broken off. Nothing else may run yet.
-    pub(crate) fn find_unused_layers(&self) -> Result<()> {
-        if exists(&self.root_fd, SWEPT)? {
-            return Ok(());
-        }
-        for name in names(&self.layers)? {
-            let Ok(layer) = name.parse::<LayerId>() else {
-                continue;
-            };
-            let unused = match exists(&self.layers, &layer.reference(0))? {
-                true => self.references_to(&self.layers, &layer)? == 0,
-                false => !exists(&self.layers, &layer.files())?,
-            };
-            if unused {
-                tracing::info!(%layer, "nobody refers to the layer");
-                match self.throw_away(&self.layers, &name) {
-                    Err(error) if error.is_full() => self.remove_layer_in_place(&layer)?,
-                    answer => answer?,
-                }
-            }
-        }
-        self.disk.sync(&self.trash, "trash")?;
-        self.disk.sync(&self.layers, "layers")?;
-        match self.disk.symlink("yes", &self.root_fd, SWEPT) {
-            // The next opening looks again.
-            Err(error) if error.is_full() => Ok(()),
-            answer => answer.and_then(|()| self.disk.sync(&self.root_fd, "the root folder")),
-        }
     }
 }

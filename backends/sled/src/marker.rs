@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use workdisk::model::StoreId;
 
 use crate::error::{Result, StoreError};
-use crate::open::sync_folder;
 
 const NAME: &str = "store.json";
 
@@ -43,4 +42,10 @@ impl Marker {
         std::fs::rename(&draft, folder.join(NAME))?;
         sync_folder(Some(folder))
     }
+}
+
+/// Syncs a folder; none, and one without a name, is the working folder.
+pub(crate) fn sync_folder(folder: Option<&Path>) -> io::Result<()> {
+    let named = folder.filter(|folder| !folder.as_os_str().is_empty());
+    File::open(named.unwrap_or(Path::new(".")))?.sync_all()
 }

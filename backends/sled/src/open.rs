@@ -1,6 +1,6 @@
 //! Opening a store: the lock, sled, and what the store says of itself.
 
-use std::fs::{DirBuilder, File};
+use std::fs::DirBuilder;
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ use workdisk::model::{StoreId, UNICODE_VERSION};
 use crate::encoding::{Format, decode, encode};
 use crate::error::{Result, StoreError};
 use crate::lock::FolderLock;
-use crate::marker::Marker;
+use crate::marker::{Marker, sync_folder};
 use crate::writer::{Counters, Disk, Writer};
 use crate::{SledMetadata, keys};
 
@@ -56,12 +56,6 @@ pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata> {
 
 fn damaged(file: &Path, problem: impl Into<String>) -> StoreError {
     StoreError::damaged(file.display().to_string(), problem)
-}
-
-/// Syncs a folder; none, and one without a name, is the working folder.
-pub(crate) fn sync_folder(folder: Option<&Path>) -> std::io::Result<()> {
-    let named = folder.filter(|folder| !folder.as_os_str().is_empty());
-    File::open(named.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn open_sled(folder: &Path) -> Result<sled::Db> {
