@@ -9,9 +9,12 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::Arc;
 
+use tempfile::TempDir;
 use workdisk::model::VolumeId;
 use workdisk::volume::Volume;
+use workdisk_conformance::{Harness, Skip, VolumeHarness};
 use workdisk_directory::DirectoryVolume;
 
 const NOBODY: u32 = 65534;
@@ -19,8 +22,7 @@ const NOBODY: u32 = 65534;
 #[tokio::test]
 async fn user_without_privileges_copies_and_removes_what_it_may_not_write() {
     if rustix::process::geteuid().is_root() {
-        run_this_test_as_nobody();
-        return;
+        return run_as_nobody("user_without_privileges_copies_and_removes_what_it_may_not_write");
     }
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("volumes");
@@ -57,17 +59,50 @@ async fn user_without_privileges_copies_and_removes_what_it_may_not_write() {
     assert_eq!(fs::read_dir(root.join("trash")).unwrap().count(), 0);
 }
 
-/// Runs a copy of this program, because a stranger may not read the folder that it was built in.
-fn run_this_test_as_nobody() {
+struct Direct(TempDir);
+
+impl Harness for Direct {
+    async fn start() -> Result<Self, Skip> {
+        Ok(Self(tempfile::tempdir().unwrap()))
+    }
+}
+
+impl VolumeHarness for Direct {
+    async fn open(&self) -> Arc<dyn Volume> {
+        let volumes = DirectoryVolume::open(self.0.path().join("volumes"));
+        Arc::new(volumes.await.unwrap())
+    }
+}
+
+/// Runs every case, one after the other, and counts them.
+macro_rules! run_each {
+    ([] $($topic:ident { $($case:ident)+ })+) => {
+        [$($({
+            workdisk_conformance::run(workdisk_conformance::volume::$topic::$case::<Direct>);
+            stringify!($case)
+        }),+),+].len()
+    };
+}
+
+#[test]
+fn whole_suite_passes_without_privileges() {
+    if rustix::process::geteuid().is_root() {
+        return run_as_nobody("whole_suite_passes_without_privileges");
+    }
+    let passed = workdisk_conformance::for_each_volume_case!([run_each] []);
+    assert!(passed > 70, "{passed} cases");
+}
+
+/// Runs a test of this program, by a link that leads to it although a stranger may not look into the folder that it was
+/// built in.
+fn run_as_nobody(name: &str) {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
-    let program = folder.path().join("tests");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
-    let name = "user_without_privileges_copies_and_removes_what_it_may_not_write";
-    let output = Command::new(&program)
+    let output = Command::new("/proc/self/exe")
         .args(["--exact", name])
         .env("TMPDIR", folder.path())
+        // What only root can do, such as to give files away, is skipped.
+        .env_remove("WORKDISK_REQUIRE_OVERLAYFS")
         .current_dir(folder.path())
         .gid(NOBODY)
         .uid(NOBODY)

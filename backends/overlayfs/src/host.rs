@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, XattrFlags, fsetxattr, lgetxattr, mkdirat, openat, renameat,
-    statfs, unlinkat,
+    AtFlags, CWD, Mode, OFlags, XattrFlags, fsetxattr, fstatfs, lgetxattr, mkdirat, openat,
+    renameat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
@@ -44,6 +44,8 @@ pub(crate) fn probe(root: &Path) -> Result<ProbeReport> {
         Mode::empty(),
     )
     .map_err(failed)?;
+    // Asked now, because the folder may be gone when the advice is given.
+    let file_system = fstatfs(&folder).map(|it| it.f_type).ok();
     let name = format!("probe-{}", Uuid::new_v4());
     let tried =
         mkdirat(&folder, name.as_str(), Mode::RWXU).and_then(|()| try_overlay(&root.join(&name)));
@@ -62,13 +64,13 @@ pub(crate) fn probe(root: &Path) -> Result<ProbeReport> {
         Ok(Some(missing)) => Err(OverlayError::Unusable(format!(
             "overlayfs on {} {missing}; {}",
             root.display(),
-            advice(root, None)
+            advice(file_system, None)
         ))),
         Err(errno @ (Errno::NOSPC | Errno::DQUOT)) => Err(failed(errno)),
         Err(errno) => Err(OverlayError::Unusable(format!(
             "overlayfs cannot be used on {}: {errno}; {}",
             root.display(),
-            advice(root, Some(errno))
+            advice(file_system, Some(errno))
         ))),
     }
 }
@@ -134,7 +136,8 @@ fn mount(lower: &Path, upper: &Path, work: &Path) -> Result<OwnedFd, Errno> {
     detached(folders.into_iter().chain(fixed), MountAttrFlags::empty())
 }
 
-fn advice(root: &Path, errno: Option<Errno>) -> &'static str {
+/// What to do about a failure on a file system of that type.
+fn advice(file_system: Option<i64>, errno: Option<Errno>) -> &'static str {
     let elsewhere = "put the data folder on ext4, xfs or btrfs, or use the directory backend";
     match errno {
         Some(Errno::PERM | Errno::ACCESS) => {
@@ -143,12 +146,12 @@ fn advice(root: &Path, errno: Option<Errno>) -> &'static str {
         Some(Errno::NOSYS) => "Linux 6.7 is needed, or use the directory backend",
         Some(Errno::NODEV) => "load the kernel's module overlay, or use the directory backend",
         Some(Errno::ILSEQ) => "choose a data folder whose path is UTF-8",
-        _ => match statfs(root).map(|it| it.f_type) {
-            Ok(OVERLAY) => {
+        _ => match file_system {
+            Some(OVERLAY) => {
                 "the data folder is on an overlay itself, as in a container: mount a volume there, or use the directory \
                  backend"
             }
-            Ok(NFS | FUSE) => elsewhere,
+            Some(NFS | FUSE) => elsewhere,
             _ => {
                 "put the data folder on ext4, xfs or btrfs and use Linux 6.7 or later, or use the directory backend"
             }

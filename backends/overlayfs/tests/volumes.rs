@@ -67,6 +67,48 @@ impl Drop for Killed {
     }
 }
 
+/// A container's own disk is such an overlay.
+#[tokio::test]
+async fn probe_on_an_overlay_says_that_a_volume_is_to_be_mounted_there() {
+    let (_folder, volumes) = or_skip!(volumes());
+    let id = created(&volumes).await;
+    let refused = with_mounted(&volumes, id, |path| {
+        let refused = OverlayVolume::probe(path.join("data")).unwrap_err();
+        assert!(!path.join("data").exists());
+        refused
+    });
+    let refused = refused.await;
+    assert_eq!(refused.kind(), &BackendErrorKind::Unsupported);
+    let text = refused.to_string();
+    assert!(text.contains("mount a volume there"), "{text}");
+    assert!(text.contains("use the directory backend"), "{text}");
+}
+
+/// The process without privileges is this test again.
+#[test]
+fn probe_without_privileges_says_which_are_needed() {
+    const NAME: &str = "probe_without_privileges_says_which_are_needed";
+    const FOLDER: &str = "WORKDISK_TEST_FOLDER";
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        let refused = OverlayVolume::probe(Path::new(&folder).join("data")).unwrap_err();
+        assert_eq!(refused.kind(), &BackendErrorKind::Unsupported);
+        let text = refused.to_string();
+        return assert!(text.contains("run as root or with CAP_SYS_ADMIN"), "{text}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    if let Err(error) = std::os::unix::fs::chown(folder.path(), Some(65534), Some(65534)) {
+        return Skip::new(format!("not root, so that nobody else can be: {error}")).announce();
+    }
+    // This link leads to the program although a stranger may not look into the folder that it was built in.
+    let mut program = Command::new("/proc/self/exe");
+    let nobody = std::os::unix::process::CommandExt::uid(&mut program, 65534)
+        .args(["--exact", NAME])
+        .env(FOLDER, folder.path())
+        .output()
+        .unwrap();
+    assert!(nobody.status.success(), "{nobody:?}");
+}
+
 #[tokio::test]
 async fn second_opener_is_told_that_the_folder_is_in_use() {
     let (folder, volumes) = or_skip!(volumes());
