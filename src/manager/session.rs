@@ -25,7 +25,7 @@ impl Account {
     /// - [`WorkspaceActive`](Error::WorkspaceActive), [`WorkspaceBusy`](Error::WorkspaceBusy),
     ///   [`WorkspaceFailed`](Error::WorkspaceFailed);
     /// - [`InvalidRequest`](Error::InvalidRequest) for a lease of less than a second or more than a year;
-    /// - [`Unsupported`](Error::Unsupported) for [`MountMode::Recipe`] on a volume without recipes;
+    /// - [`Unsupported`](Error::Unsupported) for [`MountMode::Recipe`](super::MountMode::Recipe) on a volume without recipes;
     /// - those of the storage.
     pub async fn start_session(
         &self,
