@@ -4,6 +4,8 @@
 //! layer after it. A crash in between leaves a layer to which nobody refers, and the next opening has to look through all
 //! of them: it is told so by the absence of the link `swept`, since on such a disk nothing can be written either.
 
+use std::collections::HashSet;
+
 use rustix::fd::AsFd;
 
 use crate::disk::open_dir;
@@ -25,23 +27,27 @@ impl Store {
 
     /// As [`remove_in_place`](Self::remove_in_place), for who has the lock of the sweep.
     pub(crate) fn let_go_in_place(&self, folder: impl AsFd, reference: &str) -> Result<()> {
-        let layer = read_reference(&folder, reference).ok().flatten();
-        let mut layer = match layer {
-            Some(layer) if self.is_linked(&folder, reference, &layer)? == Some(true) => Some(layer),
-            _ => None,
-        };
+        let mut layer = self.linked_layer(&folder, reference)?;
         self.expect_unused_layers()?;
         self.disk.unlink(&folder, reference)?;
         self.disk.sync(&folder, "the references")?;
         while let Some(unused) = layer
             && self.references_to(&self.layers, &unused)? == 0
         {
-            layer = read_reference(&self.layers, &unused.parent())
-                .ok()
-                .flatten();
+            layer = self.linked_layer(&self.layers, &unused.parent())?;
             self.remove_layer_in_place(&unused)?;
         }
         Ok(())
+    }
+
+    /// The layer of a reference that counts. One that is no hard link proves nothing about how many others there are.
+    fn linked_layer(&self, at: impl AsFd, reference: &str) -> Result<Option<LayerId>> {
+        match read_reference(&at, reference) {
+            Ok(Some(layer)) if self.is_linked(&at, reference, &layer)? == Some(true) => {
+                Ok(Some(layer))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Has the next opening look for layers to which nobody refers.
@@ -69,10 +75,14 @@ impl Store {
         if exists(&self.root_fd, SWEPT)? {
             return Ok(());
         }
+        let named = self.named_layers()?;
         for name in names(&self.layers)? {
             let Ok(layer) = name.parse::<LayerId>() else {
                 continue;
             };
+            if named.contains(&layer) {
+                continue;
+            }
             let unused = match exists(&self.layers, &layer.reference(0))? {
                 true => self.references_to(&self.layers, &layer)? == 0,
                 false => !exists(&self.layers, &layer.files())?,
@@ -92,5 +102,23 @@ impl Store {
             Err(error) if error.is_full() => Ok(()),
             answer => answer.and_then(|()| self.disk.sync(&self.root_fd, "the root folder")),
         }
+    }
+
+    /// Every layer that some reference names, whether or not it counts: in a folder that was copied without its hard links
+    /// none does, and nothing may be lost of it.
+    fn named_layers(&self) -> Result<HashSet<LayerId>> {
+        let mut named = HashSet::new();
+        for folder in [&self.active, &self.frozen, &self.staging, &self.trash] {
+            for name in names(folder)? {
+                let parent = format!("{name}/parent");
+                let layers = [&name, &parent].map(|name| read_reference(folder, name));
+                named.extend(layers.into_iter().filter_map(|layer| layer.ok().flatten()));
+            }
+        }
+        for name in names(&self.layers)? {
+            let parent = read_reference(&self.layers, &format!("{name}/parent"));
+            named.extend(parent.ok().flatten());
+        }
+        Ok(named)
     }
 }
