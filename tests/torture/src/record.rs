@@ -37,11 +37,11 @@ pub(crate) struct Record {
     size: u64,
 }
 
-/// True for half of all values, and always the same for one.
-fn chance(value: impl Hash) -> bool {
+/// Any number, but always the same for one value.
+pub(crate) fn hash(value: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
-    hasher.finish().is_multiple_of(2)
+    hasher.finish()
 }
 
 /// How many entries there are by now, of a record that is still written.
@@ -109,7 +109,7 @@ impl Record {
                 || match cut {
                     Cut::All => true,
                     Cut::Nothing => false,
-                    Cut::Some => chance((seed, number)),
+                    Cut::Some => hash((seed, number)).is_multiple_of(2),
                 };
             if kept && entry.has_data() {
                 let mut data = vec![0; usize::try_from(entry.sectors * SECTOR)?];

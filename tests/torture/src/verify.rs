@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use workdisk::Volume;
 use workdisk::manager::{CloneWorkspace, Force, ListWorkspaces};
 use workdisk::model::Status;
 
@@ -14,7 +15,7 @@ pub(crate) fn run(folder: &Path) -> Result<()> {
 }
 
 async fn verify(folder: &Path) -> Result<()> {
-    let (manager, account) = open(folder).await?;
+    let (manager, account, volumes) = open(folder).await?;
     let again = manager.recover().await?;
     if !again.is_empty() {
         return Err(format!("a second recovery found something to do: {again:?}").into());
@@ -41,6 +42,12 @@ async fn verify(folder: &Path) -> Result<()> {
         state.0.insert(name.unwrap_or_default(), held);
     }
     manager.reclaim().await?;
+    for volume in volumes.list(None, usize::MAX).await? {
+        let faults = volumes.check(volume.id).await?;
+        if !faults.is_empty() {
+            return Err(format!("{} has faults: {faults:?}", volume.id).into());
+        }
+    }
     println!("{}", serde_json::to_string(&state)?);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What is done on the disk whose power is cut.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use workdisk::manager::{CloneWorkspace, CreateWorkspace, Force, RestoreSnapshot, StartSession};
 use workdisk::model::{Selector, SessionType};
@@ -18,14 +19,13 @@ pub(crate) const FILES: usize = 20;
 const ROUNDS: usize = 6;
 
 /// Opens the workspaces in a folder. Layers are merged as often as can be, so that merges are cut too.
-pub(crate) async fn open(folder: &Path) -> Result<(WorkspaceManager, Account)> {
+pub(crate) async fn open(folder: &Path) -> Result<(WorkspaceManager, Account, Arc<OverlayVolume>)> {
     let metadata = SledMetadata::open(folder.join("metadata")).await?;
     let options = OverlayOptions::new(folder.join("volumes")).with_merge_width(2);
-    let volumes = OverlayVolume::open_with(options).await?;
-    let manager =
-        WorkspaceManager::open(std::sync::Arc::new(metadata), std::sync::Arc::new(volumes)).await?;
-    let account = manager.account("powercut")?;
-    Ok((manager, account))
+    let volumes = Arc::new(OverlayVolume::open_with(options).await?);
+    let manager = WorkspaceManager::open(Arc::new(metadata), volumes.clone()).await?;
+    let account = manager.account("torture")?;
+    Ok((manager, account, volumes))
 }
 
 /// Works on a workspace's disk in a session.
@@ -70,7 +70,7 @@ impl Teller<'_> {
 }
 
 async fn work(folder: &Path, record: &Path) -> Result<()> {
-    let (_manager, account) = open(folder).await?;
+    let (_manager, account, _volumes) = open(folder).await?;
     let state = State::default();
     let mut teller = Teller { record, state };
     teller.promise(None, |_| {})?;

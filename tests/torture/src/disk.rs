@@ -1,11 +1,40 @@
 //! A disk that is recorded, and a disk as a cut left it.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
+
 use crate::Result;
+
+/// The type of the file system on a recorded disk.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FileSystem {
+    Ext4,
+    Xfs,
+    Btrfs,
+}
+
+impl FileSystem {
+    /// The program that makes it, without a question, and how many MiB it takes at least.
+    fn maker(self) -> (&'static str, [&'static str; 2], u64) {
+        match self {
+            Self::Ext4 => ("mkfs.ext4", ["-q", "-F"], 128),
+            Self::Xfs => ("mkfs.xfs", ["-q", "-f"], 320),
+            Self::Btrfs => ("mkfs.btrfs", ["-q", "-f"], 256),
+        }
+    }
+}
+
+impl fmt::Display for FileSystem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (maker, ..) = self.maker();
+        f.write_str(maker.trim_start_matches("mkfs."))
+    }
+}
 
 /// Runs a command, and answers what it printed.
 fn run(program: &str, arguments: &[&Path]) -> Result<String> {
@@ -72,13 +101,8 @@ impl Drop for Daemon {
 }
 
 impl RecordedDisk {
-    pub(crate) fn new(folder: &Path, file_system: &str) -> Result<Self> {
-        let (mib, arguments): (u64, &[&Path]) = match file_system {
-            "ext4" => (128, &[Path::new("-q"), Path::new("-F")]),
-            "xfs" => (320, &[Path::new("-q"), Path::new("-f")]),
-            "btrfs" => (256, &[Path::new("-q"), Path::new("-f")]),
-            other => return Err(format!("{other:?} is none of ext4, xfs and btrfs").into()),
-        };
+    pub(crate) fn new(folder: &Path, on: FileSystem) -> Result<Self> {
+        let (maker, arguments, mib) = on.maker();
         let size = mib << 20;
         let [raw, record, export] = ["raw", "record", "export"].map(|name| folder.join(name));
         File::create(&raw)?.set_len(size)?;
@@ -110,13 +134,8 @@ impl RecordedDisk {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        let maker = format!("mkfs.{file_system}");
-        let arguments: Vec<&Path> = arguments
-            .iter()
-            .copied()
-            .chain([export.as_path()])
-            .collect();
-        run(&maker, &arguments)?;
+        let [quiet, force] = arguments.map(Path::new);
+        run(maker, &[quiet, force, &export])?;
         let mounted = Mounted::new(attach(&export)?, &folder.join("disk"))?;
         Ok(Self {
             mounted: Some(mounted),

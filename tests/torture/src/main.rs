@@ -1,8 +1,10 @@
-//! Cuts the power of a disk that workdisk works on, and checks what is left.
+//! Breaks what workdisk works on, and checks what is left.
 //!
-//! `cargo run --release -p workdisk-powercut -- FILE_SYSTEM CUTS`, as root, with qemu-storage-daemon (Debian: qemu-utils)
-//! and the `mkfs` of the file system: `ext4`, `xfs` or `btrfs`.
+//! `cargo run --release -p workdisk-torture -- power-cut --points 300 --on ext4`, as root, with qemu-storage-daemon
+//! (Debian: qemu-utils) and the `mkfs` of the file system. It prints what it found wrong and how many states it looked at,
+//! and fails if anything was lost.
 //!
+//! # Power cuts
 //! A worker makes, fills, snapshots, clones, restores and deletes workspaces on a disk whose every write and flush is
 //! recorded, and says after each call what a caller was promised by then. Then the disk is built as it would be had the
 //! power gone at some point of the record, and another process opens it, recovers and tells what is there. It must be what
@@ -24,20 +26,43 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use crate::disk::{Image, RecordedDisk};
+use clap::Parser;
+
+use crate::disk::{FileSystem, Image, RecordedDisk};
 use crate::record::{Cut, Record};
 use crate::state::{Promise, State};
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
+/// What is to be done.
+#[derive(Parser)]
+#[command(about)]
+enum Torture {
+    /// Cuts the power of a recorded disk.
+    PowerCut {
+        /// At how many points of the record.
+        #[arg(long, default_value_t = 30)]
+        points: usize,
+        /// Chooses other points, and other writes that are kept.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// The file system of the disk.
+        #[arg(long, value_enum, default_value_t = FileSystem::Ext4)]
+        on: FileSystem,
+    },
+    /// Works in a folder, and says what was promised.
+    #[command(hide = true)]
+    Work { folder: PathBuf, record: PathBuf },
+    /// Tells what is in a folder.
+    #[command(hide = true)]
+    Verify { folder: PathBuf },
+}
+
 fn main() -> Result<ExitCode> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
-        ["work", folder, record] => work::run(Path::new(folder), Path::new(record))?,
-        ["verify", folder] => verify::run(Path::new(folder))?,
-        [file_system, cuts] => return record_and_cut(file_system, cuts.parse()?),
-        _ => return Err("give a file system and how many cuts are to be made".into()),
+    match Torture::parse() {
+        Torture::Work { folder, record } => work::run(&folder, &record)?,
+        Torture::Verify { folder } => verify::run(&folder)?,
+        Torture::PowerCut { points, seed, on } => return record_and_cut(on, points, seed),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -53,9 +78,9 @@ fn own(arguments: &[&Path]) -> Result<String> {
     Err(String::from_utf8_lossy(&output.stderr).trim().into())
 }
 
-fn record_and_cut(file_system: &str, cuts: usize) -> Result<ExitCode> {
+fn record_and_cut(on: FileSystem, points: usize, seed: u64) -> Result<ExitCode> {
     let place = tempfile::tempdir()?;
-    let disk = RecordedDisk::new(place.path(), file_system)?;
+    let disk = RecordedDisk::new(place.path(), on)?;
     let said = own(&[Path::new("work"), disk.folder(), disk.record()])?;
     let (record_path, size) = disk.end()?;
     let promises: Vec<Promise> = said
@@ -67,22 +92,22 @@ fn record_and_cut(file_system: &str, cuts: usize) -> Result<ExitCode> {
         return Err("the worker did nothing".into());
     };
     println!(
-        "{file_system}: {} calls, {} writes and {} flushes of the disk",
+        "{on}: {} calls, {} writes and {} flushes of the disk",
         promises.len(),
         record.writes(),
         record.flushes()
     );
     let mut found: BTreeMap<Cut, [usize; 2]> = BTreeMap::new();
-    for number in 0..cuts {
-        // Every other cut is right after an answer, the others are anywhere.
+    for number in 0..points {
+        // Every other point is right after an answer, the others are anywhere.
         let at = if number % 2 == 0 {
-            promises[number / 2 * promises.len() / cuts.div_ceil(2)].entries
+            promises[number / 2 * promises.len() / points.div_ceil(2)].entries
         } else {
-            let span = last.entries - first.entries;
-            first.entries + (number as u64 * 2_654_435_761) % span.max(1)
+            let span = (last.entries - first.entries).max(1);
+            first.entries + record::hash((seed, number)) % span
         };
         for cut in Cut::ALL {
-            let image = record.image(place.path(), at, cut, number as u64)?;
+            let image = record.image(place.path(), at, cut, record::hash((seed, number)))?;
             let counts = found.entry(cut).or_default();
             counts[0] += 1;
             if let Err(wrong) = check(image, &promises, at) {
