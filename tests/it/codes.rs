@@ -5,6 +5,7 @@ use workdisk::manager::{
 };
 use workdisk::{Error, ErrorCode};
 use workdisk_conformance::{FileSystem, LoopDisk};
+use workdisk_overlayfs::OverlayOptions;
 
 use crate::support::{Bench, OK, SANDBOX, code, in_session, read, write};
 
@@ -117,9 +118,9 @@ async fn full_disk_is_storage_full_and_the_same_calls_succeed_once_there_is_room
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let volumes = disk.path().join("volumes");
+    let volumes = OverlayOptions::new(disk.path().join("volumes"));
     let metadata = folder.path().join("metadata");
-    let Some(bench) = Bench::within(&metadata, &volumes, folder).await else {
+    let Some(bench) = Bench::within(&metadata, volumes, folder).await else {
         return;
     };
     let account = &bench.account;
@@ -171,8 +172,8 @@ async fn full_disk_of_the_records_takes_deletions_and_loses_nothing() {
         return;
     };
     let (metadata, folder) = (disk.path().join("metadata"), tempfile::tempdir().unwrap());
-    let volumes = folder.path().join("volumes");
-    let Some(bench) = Bench::within(&metadata, &volumes, folder).await else {
+    let volumes = OverlayOptions::new(folder.path().join("volumes"));
+    let Some(bench) = Bench::within(&metadata, volumes, folder).await else {
         return;
     };
     let account = &bench.account;

@@ -10,22 +10,19 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use workdisk::Volume;
 use workdisk_conformance::fixtures::allocated_below;
-use workdisk_conformance::{
-    Faults, FaultyVolume, FileSystem, Harness, LoopDisk, Skip, VolumeHarness,
-};
+use workdisk_conformance::{Faults, FaultyVolume, Harness, Place, Skip, VolumeHarness};
 use workdisk_directory::DirectoryVolume;
 
-struct Direct(TempDir);
+/// On a disk.
+struct Direct<P>(P);
 
-impl Harness for Direct {
+impl<P: Place> Harness for Direct<P> {
     async fn start() -> Result<Self, Skip> {
-        let folder = tempfile::tempdir().unwrap();
-
-        Ok(Self(folder))
+        P::new().map(Self)
     }
 }
 
-impl VolumeHarness for Direct {
+impl<P: Place> VolumeHarness for Direct<P> {
     async fn open(&self) -> Arc<dyn Volume> {
         Arc::new(
             DirectoryVolume::open(self.0.path().join("volumes"))
@@ -40,7 +37,7 @@ impl VolumeHarness for Direct {
 }
 
 /// Behind a wrapper that has nothing planned.
-struct Wrapped(Direct);
+struct Wrapped(Direct<TempDir>);
 
 impl Harness for Wrapped {
     async fn start() -> Result<Self, Skip> {
@@ -58,54 +55,8 @@ impl VolumeHarness for Wrapped {
     }
 }
 
-/// On xfs.
-struct OnXfs(LoopDisk);
-
-impl Harness for OnXfs {
-    async fn start() -> Result<Self, Skip> {
-        LoopDisk::new(FileSystem::Xfs, 0).map(Self)
-    }
-}
-
-impl VolumeHarness for OnXfs {
-    async fn open(&self) -> Arc<dyn Volume> {
-        Arc::new(
-            DirectoryVolume::open(self.0.path().join("volumes"))
-                .await
-                .unwrap(),
-        )
-    }
-
-    fn allocated_bytes(&self) -> Option<u64> {
-        allocated_below(&self.0.path().join("volumes")).ok()
-    }
-}
-
-/// On btrfs.
-struct OnBtrfs(LoopDisk);
-
-impl Harness for OnBtrfs {
-    async fn start() -> Result<Self, Skip> {
-        LoopDisk::new(FileSystem::Btrfs, 0).map(Self)
-    }
-}
-
-impl VolumeHarness for OnBtrfs {
-    async fn open(&self) -> Arc<dyn Volume> {
-        Arc::new(
-            DirectoryVolume::open(self.0.path().join("volumes"))
-                .await
-                .unwrap(),
-        )
-    }
-
-    fn allocated_bytes(&self) -> Option<u64> {
-        allocated_below(&self.0.path().join("volumes")).ok()
-    }
-}
-
 mod direct {
-    workdisk_conformance::volume_tests!(super::Direct);
+    workdisk_conformance::volume_tests!(super::Direct<tempfile::TempDir>);
 }
 
 mod wrapped {
@@ -113,9 +64,9 @@ mod wrapped {
 }
 
 mod on_xfs {
-    workdisk_conformance::volume_tests!(super::OnXfs);
+    workdisk_conformance::volume_tests!(super::Direct<workdisk_conformance::OnXfs>);
 }
 
 mod on_btrfs {
-    workdisk_conformance::volume_tests!(super::OnBtrfs);
+    workdisk_conformance::volume_tests!(super::Direct<workdisk_conformance::OnBtrfs>);
 }

@@ -10,22 +10,21 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use workdisk::Volume;
 use workdisk_conformance::fixtures::allocated_below;
-use workdisk_conformance::{
-    Attribute, Faults, FaultyVolume, FileSystem, Harness, LoopDisk, Skip, VolumeHarness,
-};
+use workdisk_conformance::{Attribute, Faults, FaultyVolume, Harness, Place, Skip, VolumeHarness};
 use workdisk_overlayfs::OverlayVolume;
 
-struct Direct(TempDir);
+/// On a disk.
+struct Direct<P>(P);
 
-impl Harness for Direct {
+impl<P: Place> Harness for Direct<P> {
     async fn start() -> Result<Self, Skip> {
-        let folder = tempfile::tempdir().unwrap();
-        OverlayVolume::probe(folder.path()).map_err(|error| Skip::new(error.to_string()))?;
-        Ok(Self(folder))
+        let place = P::new()?;
+        OverlayVolume::probe(place.path()).map_err(|error| Skip::new(error.to_string()))?;
+        Ok(Self(place))
     }
 }
 
-impl VolumeHarness for Direct {
+impl<P: Place> VolumeHarness for Direct<P> {
     async fn open(&self) -> Arc<dyn Volume> {
         Arc::new(
             OverlayVolume::open(self.0.path().join("volumes"))
@@ -45,7 +44,7 @@ impl VolumeHarness for Direct {
 }
 
 /// Behind a wrapper that has nothing planned.
-struct Wrapped(Direct);
+struct Wrapped(Direct<TempDir>);
 
 impl Harness for Wrapped {
     async fn start() -> Result<Self, Skip> {
@@ -67,62 +66,8 @@ impl VolumeHarness for Wrapped {
     }
 }
 
-/// On xfs.
-struct OnXfs(LoopDisk);
-
-impl Harness for OnXfs {
-    async fn start() -> Result<Self, Skip> {
-        LoopDisk::new(FileSystem::Xfs, 0).map(Self)
-    }
-}
-
-impl VolumeHarness for OnXfs {
-    async fn open(&self) -> Arc<dyn Volume> {
-        Arc::new(
-            OverlayVolume::open(self.0.path().join("volumes"))
-                .await
-                .unwrap(),
-        )
-    }
-
-    fn loses(&self) -> Vec<Attribute> {
-        vec![Attribute::HardLinks]
-    }
-
-    fn allocated_bytes(&self) -> Option<u64> {
-        allocated_below(&self.0.path().join("volumes")).ok()
-    }
-}
-
-/// On btrfs.
-struct OnBtrfs(LoopDisk);
-
-impl Harness for OnBtrfs {
-    async fn start() -> Result<Self, Skip> {
-        LoopDisk::new(FileSystem::Btrfs, 0).map(Self)
-    }
-}
-
-impl VolumeHarness for OnBtrfs {
-    async fn open(&self) -> Arc<dyn Volume> {
-        Arc::new(
-            OverlayVolume::open(self.0.path().join("volumes"))
-                .await
-                .unwrap(),
-        )
-    }
-
-    fn loses(&self) -> Vec<Attribute> {
-        vec![Attribute::HardLinks]
-    }
-
-    fn allocated_bytes(&self) -> Option<u64> {
-        allocated_below(&self.0.path().join("volumes")).ok()
-    }
-}
-
 mod direct {
-    workdisk_conformance::volume_tests!(super::Direct);
+    workdisk_conformance::volume_tests!(super::Direct<tempfile::TempDir>);
 }
 
 mod wrapped {
@@ -130,9 +75,9 @@ mod wrapped {
 }
 
 mod on_xfs {
-    workdisk_conformance::volume_tests!(super::OnXfs);
+    workdisk_conformance::volume_tests!(super::Direct<workdisk_conformance::OnXfs>);
 }
 
 mod on_btrfs {
-    workdisk_conformance::volume_tests!(super::OnBtrfs);
+    workdisk_conformance::volume_tests!(super::Direct<workdisk_conformance::OnBtrfs>);
 }

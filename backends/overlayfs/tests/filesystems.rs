@@ -16,7 +16,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat, statvfs};
+use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat};
 use workdisk::model::VolumeId;
 use workdisk::{BackendErrorKind, Volume};
 use workdisk_conformance::{FileSystem, LoopDisk};
@@ -45,12 +45,6 @@ async fn freeze(volumes: &OverlayVolume, id: VolumeId) -> VolumeId {
     let frozen = VolumeId::new();
     volumes.freeze(id, frozen).await.unwrap();
     frozen
-}
-
-fn free_bytes(disk: &LoopDisk) -> u64 {
-    rustix::fs::syncfs(fs::File::open(disk.path()).unwrap()).unwrap();
-    let stat = statvfs(disk.path()).unwrap();
-    stat.f_bfree * stat.f_frsize
 }
 
 /// The files of the only layer that holds that name.
@@ -138,7 +132,7 @@ async fn copy_shares_its_content(kind: FileSystem) {
     })
     .await;
     freeze(&volumes, id).await;
-    let free = || free_bytes(&disk);
+    let free = || disk.free_bytes().unwrap();
     let lower = layer_with(&disk, "file").join("file");
     let before = free();
     work(&volumes, id, |root| fs::write(root.join("x"), "x").unwrap()).await;
@@ -201,13 +195,13 @@ async fn full_disk_refuses_what_is_new_and_lets_go(kind: FileSystem) {
     drop(open);
     drop(volumes);
     let volumes = merging(&disk, u64::MAX).await;
-    let before = free_bytes(&disk);
+    let before = disk.free_bytes().unwrap();
     for id in [held, active, frozen] {
         volumes.remove(id).await.unwrap();
     }
     volumes.reclaim().await.unwrap();
     assert_eq!(volumes.list(None, 10).await.unwrap(), []);
-    let given_back = free_bytes(&disk) - before;
+    let given_back = disk.free_bytes().unwrap() - before;
     assert!(given_back > 7 << 20, "{given_back} bytes");
     disk.drain().unwrap();
     volumes.create(fresh).await.unwrap();

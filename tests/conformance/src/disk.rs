@@ -1,9 +1,11 @@
 //! A file system of its own, for tests of what depends on its type or on how full it is.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::str::FromStr;
 
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
@@ -33,12 +35,39 @@ impl FileSystem {
         }
     }
 
+    /// Makes an empty one in a file or on a device that holds none.
+    ///
+    /// # Errors
+    /// What the machine lacks, or why it refused.
+    pub fn make(self, device: &Path) -> Result<(), Skip> {
+        let (maker, arguments) = self.maker();
+        run(Command::new(maker).args(arguments).arg(device))
+    }
+
     fn least_mib(self) -> u64 {
         match self {
             Self::Ext4 => 16,
             Self::Xfs => 304,
             Self::Btrfs => 128,
         }
+    }
+}
+
+/// By the name that `mkfs` knows it by.
+impl fmt::Display for FileSystem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (maker, _) = self.maker();
+        f.write_str(maker.trim_start_matches("mkfs."))
+    }
+}
+
+impl FromStr for FileSystem {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Ext4, Self::Xfs, Self::Btrfs];
+        let found = all.into_iter().find(|it| it.to_string() == text);
+        found.ok_or_else(|| "it is one of ext4, xfs and btrfs".to_owned())
     }
 }
 
@@ -56,15 +85,13 @@ impl LoopDisk {
     /// # Errors
     /// A reason to skip, where the machine lacks something or refuses.
     pub fn new(kind: FileSystem, mib: u64) -> Result<Self, Skip> {
-        let (maker, arguments) = kind.maker();
-        let failed = |error: io::Error| Skip::new(format!("no disk for a test: {error}"));
-        let folder = tempfile::tempdir().map_err(failed)?;
+        let folder = tempfile::tempdir().map_err(no_disk)?;
         let (image, point) = (folder.path().join("image"), folder.path().join("disk"));
-        fs::create_dir(&point).map_err(failed)?;
+        fs::create_dir(&point).map_err(no_disk)?;
         File::create(&image)
             .and_then(|file| file.set_len(mib.max(kind.least_mib()) << 20))
-            .map_err(failed)?;
-        run(Command::new(maker).args(arguments).arg(&image))?;
+            .map_err(no_disk)?;
+        kind.make(&image)?;
         run(Command::new("mount")
             .args(["-o", "loop"])
             .args([&image, &point]))?;
@@ -108,6 +135,16 @@ impl LoopDisk {
         Ok(())
     }
 
+    /// The bytes that are free, once all that was written has its place.
+    ///
+    /// # Errors
+    /// As the file system answered.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        rustix::fs::syncfs(File::open(&self.point)?)?;
+        let stat = rustix::fs::statvfs(&self.point)?;
+        Ok(stat.f_bfree * stat.f_frsize)
+    }
+
     /// Removes what [`fill`](Self::fill) wrote.
     ///
     /// # Errors
@@ -127,6 +164,61 @@ impl Drop for LoopDisk {
         let unmounted = unmount(&self.point, UnmountFlags::DETACH);
         debug_assert!(matches!(unmounted, Ok(()) | Err(Errno::INVAL)));
     }
+}
+
+/// Where a harness keeps its backend's folder: what differs between harnesses that are alike but for the disk below.
+pub trait Place: Sized + Send + Sync + 'static {
+    /// Makes one, apart from every other.
+    ///
+    /// # Errors
+    /// What the machine lacks.
+    fn new() -> Result<Self, Skip>;
+
+    /// The folder.
+    fn path(&self) -> &Path;
+}
+
+/// A temporary folder, on whatever file system those are.
+impl Place for TempDir {
+    fn new() -> Result<Self, Skip> {
+        tempfile::tempdir().map_err(no_disk)
+    }
+
+    fn path(&self) -> &Path {
+        TempDir::path(self)
+    }
+}
+
+/// A small xfs of its own.
+#[derive(Debug)]
+pub struct OnXfs(LoopDisk);
+
+impl Place for OnXfs {
+    fn new() -> Result<Self, Skip> {
+        LoopDisk::new(FileSystem::Xfs, 0).map(Self)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// A small btrfs of its own.
+#[derive(Debug)]
+pub struct OnBtrfs(LoopDisk);
+
+impl Place for OnBtrfs {
+    fn new() -> Result<Self, Skip> {
+        LoopDisk::new(FileSystem::Btrfs, 0).map(Self)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+fn no_disk(error: io::Error) -> Skip {
+    Skip::new(format!("no disk for a test: {error}"))
 }
 
 /// `None` if the disk is full.

@@ -52,7 +52,7 @@ mod run;
 mod skip;
 pub mod volume;
 
-pub use disk::{FileSystem, LoopDisk};
+pub use disk::{FileSystem, LoopDisk, OnBtrfs, OnXfs, Place};
 pub use faults::{Faults, FaultyMetadata, FaultyVolume, Gate, Method};
 pub use harness::{Attribute, Harness, MetadataHarness, VolumeHarness};
 pub use run::run;

@@ -1,6 +1,7 @@
 //! What a machine lacks.
 
 use std::env;
+use std::fmt;
 
 /// The reason why a case cannot run on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,12 @@ impl Skip {
             self.reason
         );
         say(&format!("skipped: {}", self.reason));
+    }
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
     }
 }
 

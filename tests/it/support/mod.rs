@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use workdisk::manager::{CreateWorkspace, StartSession};
 use workdisk::model::{SessionType, Workspace, WorkspaceFilter, WorkspaceId};
-use workdisk::{Account, Error, Metadata, Volume, WorkspaceManager};
+use workdisk::{Account, BackendErrorKind, Error, Metadata, Volume, WorkspaceManager};
 use workdisk_conformance::Skip;
 use workdisk_directory::DirectoryVolume;
 use workdisk_memory::{MemoryMetadata, MemoryVolume};
@@ -51,19 +51,22 @@ impl Bench {
         }
     }
 
-    /// sled in a folder, and overlayfs in another, which may be on disks of their own; `place` goes with the bench.
+    /// sled in a folder, and overlayfs in another, which may be on disks of their own; `place` goes with the bench. Nothing
+    /// where the host can't mount and does not have to.
     pub(crate) async fn within(
         metadata: &Path,
-        volumes: &Path,
+        volumes: OverlayOptions,
         place: impl Any + Send,
     ) -> Option<Self> {
-        if let Err(error) = OverlayVolume::probe(volumes) {
-            Skip::new(error.to_string()).announce();
-            return None;
-        }
         let metadata = SledMetadata::open(metadata).await.unwrap();
-        let volume = OverlayVolume::open(volumes).await.unwrap();
-        Some(Self::over(Arc::new(metadata), Arc::new(volume), place).await)
+        match OverlayVolume::open_with(volumes).await {
+            Ok(volume) => Some(Self::over(Arc::new(metadata), Arc::new(volume), place).await),
+            Err(error) if *error.kind() == BackendErrorKind::Unsupported => {
+                Skip::new(error.to_string()).announce();
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// sled and plain directories.
@@ -93,17 +96,9 @@ impl Bench {
     /// The same, with layers merged that many at a time.
     pub(crate) async fn on_overlayfs_merging(width: usize) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().join("volumes");
-        if let Err(error) = OverlayVolume::probe(&root) {
-            Skip::new(error.to_string()).announce();
-            return None;
-        }
-        let metadata = SledMetadata::open(folder.path().join("metadata"))
-            .await
-            .unwrap();
-        let options = OverlayOptions::new(root).with_merge_width(width);
-        let volume = OverlayVolume::open_with(options).await.unwrap();
-        Some(Self::over(Arc::new(metadata), Arc::new(volume), folder).await)
+        let [metadata, volumes] = ["metadata", "volumes"].map(|name| folder.path().join(name));
+        let options = OverlayOptions::new(volumes).with_merge_width(width);
+        Self::within(&metadata, options, folder).await
     }
 
     async fn over(

@@ -1,40 +1,16 @@
 //! A disk that is recorded, and a disk as a cut left it.
 
-use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
+use workdisk_conformance::FileSystem;
 
 use crate::Result;
 
-/// The type of the file system on a recorded disk.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum FileSystem {
-    Ext4,
-    Xfs,
-    Btrfs,
-}
-
-impl FileSystem {
-    /// The program that makes it, without a question, and how many MiB it takes at least.
-    fn maker(self) -> (&'static str, [&'static str; 2], u64) {
-        match self {
-            Self::Ext4 => ("mkfs.ext4", ["-q", "-F"], 128),
-            Self::Xfs => ("mkfs.xfs", ["-q", "-f"], 320),
-            Self::Btrfs => ("mkfs.btrfs", ["-q", "-f"], 256),
-        }
-    }
-}
-
-impl fmt::Display for FileSystem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (maker, ..) = self.maker();
-        f.write_str(maker.trim_start_matches("mkfs."))
-    }
-}
+/// How large a recorded disk is, on which every file system has room for the work. It takes what is written to it.
+const BYTES: u64 = 384 << 20;
 
 /// Runs a command, and answers what it printed.
 fn run(program: &str, arguments: &[&Path]) -> Result<String> {
@@ -85,7 +61,6 @@ pub(crate) struct RecordedDisk {
     mounted: Option<Mounted>,
     daemon: Daemon,
     record: PathBuf,
-    size: u64,
 }
 
 /// `qemu-storage-daemon`, until it is dropped.
@@ -102,10 +77,8 @@ impl Drop for Daemon {
 
 impl RecordedDisk {
     pub(crate) fn new(folder: &Path, on: FileSystem) -> Result<Self> {
-        let (maker, arguments, mib) = on.maker();
-        let size = mib << 20;
         let [raw, record, export] = ["raw", "record", "export"].map(|name| folder.join(name));
-        File::create(&raw)?.set_len(size)?;
+        File::create(&raw)?.set_len(BYTES)?;
         File::create(&record)?.set_len(4 << 30)?;
         File::create(&export)?;
         let file = |path: &Path, node: &str| {
@@ -126,7 +99,7 @@ impl RecordedDisk {
             format!("qemu-storage-daemon does not start ({error}): install qemu-utils")
         })?);
         let begin = Instant::now();
-        while fs::metadata(&export)?.len() != size {
+        while fs::metadata(&export)?.len() != BYTES {
             if begin.elapsed() > Duration::from_secs(20) {
                 return Err(
                     "qemu-storage-daemon does not export the disk: is there /dev/fuse?".into(),
@@ -134,14 +107,12 @@ impl RecordedDisk {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        let [quiet, force] = arguments.map(Path::new);
-        run(maker, &[quiet, force, &export])?;
+        on.make(&export).map_err(|lacks| lacks.to_string())?;
         let mounted = Mounted::new(attach(&export)?, &folder.join("disk"))?;
         Ok(Self {
             mounted: Some(mounted),
             daemon,
             record,
-            size,
         })
     }
 
@@ -159,7 +130,7 @@ impl RecordedDisk {
     pub(crate) fn end(mut self) -> Result<(PathBuf, u64)> {
         self.mounted = None;
         drop(self.daemon);
-        Ok((self.record, self.size))
+        Ok((self.record, BYTES))
     }
 }
 

@@ -27,8 +27,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
+use workdisk_conformance::FileSystem;
 
-use crate::disk::{FileSystem, Image, RecordedDisk};
+use crate::disk::{Image, RecordedDisk};
 use crate::record::{Cut, Record};
 use crate::state::{Promise, State};
 
@@ -46,8 +47,8 @@ enum Torture {
         /// Chooses other points, and other writes that are kept.
         #[arg(long, default_value_t = 0)]
         seed: u64,
-        /// The file system of the disk.
-        #[arg(long, value_enum, default_value_t = FileSystem::Ext4)]
+        /// The file system of the disk: ext4, xfs or btrfs.
+        #[arg(long, default_value_t = FileSystem::Ext4)]
         on: FileSystem,
     },
     /// Works in a folder, and says what was promised.

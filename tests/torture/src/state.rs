@@ -18,6 +18,11 @@ pub(crate) struct Held {
 pub(crate) struct State(pub(crate) BTreeMap<String, Held>);
 
 impl State {
+    /// A workspace, made if there is none.
+    pub(crate) fn held(&mut self, name: &str) -> &mut Held {
+        self.0.entry(name.to_owned()).or_default()
+    }
+
     /// The workspaces that are not the same in another state: as they are here and there.
     pub(crate) fn differences<'a>(
         &'a self,

@@ -63,10 +63,6 @@ impl Teller<'_> {
         println!("{}", serde_json::to_string(&promise)?);
         Ok(())
     }
-
-    fn held(state: &mut State, name: &str) -> Held {
-        state.0.get(name).cloned().unwrap_or_default()
-    }
 }
 
 async fn work(folder: &Path, record: &Path) -> Result<()> {
@@ -81,7 +77,7 @@ async fn work(folder: &Path, record: &Path) -> Result<()> {
             .create(CreateWorkspace::new(SessionType::Sandbox).with_name(&name))
             .await?;
         teller.promise(None, |state| {
-            state.0.insert(name.clone(), Held::default());
+            state.held(&name);
         })?;
         for step in 0..4 {
             fill(&account, &mut teller, &name, &format!("{name} {step}")).await?;
@@ -90,26 +86,24 @@ async fn work(folder: &Path, record: &Path) -> Result<()> {
                 .create_snapshot(name.as_str(), &snapshot, Force::No)
                 .await?;
             teller.promise(None, |state| {
-                let mut held = Teller::held(state, &name);
+                let held = state.held(&name);
                 held.snapshots.insert(snapshot, held.head.clone());
-                state.0.insert(name.clone(), held);
             })?;
         }
         fill(&account, &mut teller, &name, &format!("{name} last")).await?;
         let options = CloneWorkspace::of_head().with_name(&copy);
         account.clone_workspace(name.as_str(), options).await?;
         teller.promise(None, |state| {
-            let head = Teller::held(state, &name).head;
+            let head = state.held(&name).head.clone();
             let snapshots = Default::default();
             state.0.insert(copy.clone(), Held { head, snapshots });
         })?;
         let options = RestoreSnapshot::default().with_save_head_as("saved");
         account.restore(name.as_str(), "s1", options).await?;
         teller.promise(None, |state| {
-            let mut held = Teller::held(state, &name);
+            let held = state.held(&name);
             let saved = std::mem::replace(&mut held.head, format!("{name} 1"));
             held.snapshots.insert("saved".to_owned(), saved);
-            state.0.insert(name.clone(), held);
         })?;
         account.set_name(copy.as_str(), &renamed).await?;
         teller.promise(None, |state| {
@@ -119,9 +113,8 @@ async fn work(folder: &Path, record: &Path) -> Result<()> {
         fill(&account, &mut teller, &renamed, "apart").await?;
         account.delete_snapshot(name.as_str(), "s2").await?;
         teller.promise(None, |state| {
-            let mut held = Teller::held(state, &name);
+            let held = state.held(&name);
             held.snapshots.remove("s2");
-            state.0.insert(name.clone(), held);
         })?;
         if round % 2 == 1 {
             account.delete(name.as_str(), Force::No).await?;
@@ -145,8 +138,7 @@ async fn fill(account: &Account, teller: &mut Teller<'_>, name: &str, word: &str
     })
     .await?;
     teller.promise(Some(name), |state| {
-        let mut held = Teller::held(state, name);
+        let held = state.held(name);
         held.head = word.to_owned();
-        state.0.insert(name.to_owned(), held);
     })
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use rustix::fs::statvfs;
 use workdisk::model::VolumeId;
 use workdisk::{BackendErrorKind, Volume};
 use workdisk_conformance::{FileSystem, LoopDisk};
@@ -19,22 +18,16 @@ async fn open(disk: &LoopDisk) -> DirectoryVolume {
     volumes.unwrap()
 }
 
-fn free_bytes(disk: &LoopDisk) -> u64 {
-    rustix::fs::syncfs(fs::File::open(disk.path()).unwrap()).unwrap();
-    let stat = statvfs(disk.path()).unwrap();
-    stat.f_bfree * stat.f_frsize
-}
-
 /// How much of the disk a snapshot takes of a volume with one large file.
 async fn snapshot_takes(disk: &LoopDisk, bytes: u64) -> u64 {
     let volumes = open(disk).await;
     let id = VolumeId::new();
     volumes.create(id).await.unwrap();
     fs::write(volumes.path(id).join("file"), vec![7; bytes as usize]).unwrap();
-    let before = free_bytes(disk);
+    let before = disk.free_bytes().unwrap();
     let frozen = VolumeId::new();
     volumes.freeze(id, frozen).await.unwrap();
-    let taken = before.saturating_sub(free_bytes(disk));
+    let taken = before.saturating_sub(disk.free_bytes().unwrap());
     fs::write(volumes.path(id).join("file"), "other").unwrap();
     let fork = VolumeId::new();
     volumes.fork(frozen, fork).await.unwrap();
@@ -76,13 +69,13 @@ async fn full_disk_refuses_what_is_new_and_lets_go(kind: FileSystem) {
         assert_eq!(*refused.unwrap_err().kind(), BackendErrorKind::Full);
         assert_eq!(volumes.status(fresh).await.unwrap(), None);
     }
-    let before = free_bytes(&disk);
+    let before = disk.free_bytes().unwrap();
     for id in [active, frozen] {
         volumes.remove(id).await.unwrap();
     }
     volumes.reclaim().await.unwrap();
     assert_eq!(volumes.list(None, 10).await.unwrap(), []);
-    let given_back = free_bytes(&disk) - before;
+    let given_back = disk.free_bytes().unwrap() - before;
     assert!(given_back > 7 << 20, "{given_back} bytes");
     disk.drain().unwrap();
     volumes.create(fresh).await.unwrap();
