@@ -110,10 +110,7 @@ impl Store {
     pub(crate) fn mount(&self, id: VolumeId) -> Result<PathBuf> {
         self.locks.hold(vec![(id, Access::Exclusive)], || {
             self.need(id, VolumeKind::Active)?;
-            self.need_unmounted(id)?;
-            if let Some(holders) = some(mounters_of(id)) {
-                return Err(DirectoryError::Held { id, holders });
-            }
+            self.need_mountable(id)?;
             drop(self.layout.open_volume(id, VolumeKind::Active)?);
             self.mounted().insert(id);
             Ok(self.layout.data_path(id, VolumeKind::Active))
@@ -122,10 +119,7 @@ impl Store {
 
     pub(crate) fn recipe(&self, id: VolumeId) -> Result<MountRecipe> {
         self.need(id, VolumeKind::Active)?;
-        self.need_unmounted(id)?;
-        if let Some(holders) = some(mounters_of(id)) {
-            return Err(DirectoryError::Held { id, holders });
-        }
+        self.need_mountable(id)?;
         let path = self.layout.data_path(id, VolumeKind::Active);
         let Some(source) = path.to_str() else {
             let text = "the path of the volumes is not UTF-8, so that no recipe can name it";
@@ -277,6 +271,15 @@ impl Store {
     fn need_unused(&self, id: VolumeId, kind: VolumeKind) -> Result<()> {
         self.need_unmounted(id)?;
         self.need_no_holders(id, kind)
+    }
+
+    /// Nobody has it mounted, here or by a recipe.
+    fn need_mountable(&self, id: VolumeId) -> Result<()> {
+        self.need_unmounted(id)?;
+        match some(mounters_of(id)) {
+            None => Ok(()),
+            Some(holders) => Err(DirectoryError::Held { id, holders }),
+        }
     }
 
     fn need_unmounted(&self, id: VolumeId) -> Result<()> {

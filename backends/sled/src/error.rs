@@ -55,6 +55,11 @@ impl StoreError {
         }
     }
 
+    /// As [`damaged`](Self::damaged), of a file or a folder.
+    pub(crate) fn damaged_file(file: &Path, problem: impl Into<String>) -> Self {
+        Self::damaged(file.display().to_string(), problem)
+    }
+
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::InvalidInput(message.into())
     }

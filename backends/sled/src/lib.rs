@@ -41,8 +41,9 @@ use crate::writer::{Counters, Disk, Request, Writer};
 /// every write is refused until the store is opened again; reads and [`export`](Self::export) go on.
 ///
 /// # A full disk
-/// With less than 8 MiB free, an insertion is refused as [`Full`](workdisk::BackendErrorKind::Full); other changes go on, at the end
-/// by 4 MiB that the store keeps in the file `reserve`, so that workspaces can be deleted. Nothing has to be reopened.
+/// With less than 8 MiB free, an insertion is refused as [`Full`](workdisk::BackendErrorKind::Full); other changes go on, at
+/// the end by 4 MiB that the store keeps in the file `reserve`, so that workspaces can be deleted. Nothing has to be
+/// reopened.
 ///
 /// # Limitations
 /// - sled keeps an index in memory, some 350 bytes a workspace. A record has at most 8 KiB.
@@ -73,7 +74,8 @@ impl SledMetadata {
     /// Opens the store in a folder, which is made if it is missing.
     ///
     /// # Errors
-    /// [`InUse`](workdisk::BackendErrorKind::InUse) if it is open elsewhere, [`Corrupt`](workdisk::BackendErrorKind::Corrupt) if it is damaged,
+    /// [`InUse`](workdisk::BackendErrorKind::InUse) if it is open elsewhere,
+    /// [`Corrupt`](workdisk::BackendErrorKind::Corrupt) if it is damaged,
     /// [`Mismatch`](workdisk::BackendErrorKind::Mismatch) if another release wrote it in a form that this one can't keep up.
     pub async fn open(folder: impl AsRef<Path>) -> Result<Self, BackendError> {
         let folder = folder.as_ref().to_owned();
@@ -121,10 +123,7 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, BackendError> {
     let done = tokio::task::spawn_blocking(work).await;
     let done = done.unwrap_or_else(|error| match error.is_panic() {
-        true => Err(StoreError::damaged(
-            folder.display().to_string(),
-            "sled panicked on a read",
-        )),
+        true => Err(StoreError::damaged_file(&folder, "sled panicked on a read")),
         false => Err(StoreError::BrokenOff),
     });
     done.map_err(|error| error.of_store(&folder))

@@ -27,9 +27,8 @@ impl Marker {
             text => text.map_err(StoreError::io(format!("read {}", path.display())))?,
         };
         let marker = serde_json::from_slice(&text);
-        marker.map_err(|error: serde_json::Error| {
-            StoreError::damaged(path.display().to_string(), error.to_string())
-        })
+        marker
+            .map_err(|error: serde_json::Error| StoreError::damaged_file(&path, error.to_string()))
     }
 
     /// Writes the marker in one step, durably, and closes the folder to other users.

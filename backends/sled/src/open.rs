@@ -34,7 +34,8 @@ pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata> {
     let marker = Marker::read(folder)?;
     let db = open_sled(folder)?;
     let guarded = catch_unwind(AssertUnwindSafe(|| read_format(&db, folder, marker)));
-    let store = guarded.map_err(|_| damaged(folder, "sled panicked on opening"))??;
+    let store =
+        guarded.map_err(|_| StoreError::damaged_file(folder, "sled panicked on opening"))??;
     if marker.is_none() {
         // A new store is there after a power cut only if the folders that name its files are on the disk. The marker
         // comes last, so that from then on a store without records is a damaged one.
@@ -54,10 +55,6 @@ pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata> {
     })
 }
 
-fn damaged(file: &Path, problem: impl Into<String>) -> StoreError {
-    StoreError::damaged(file.display().to_string(), problem)
-}
-
 fn open_sled(folder: &Path) -> Result<sled::Db> {
     let begin = Instant::now();
     loop {
@@ -72,8 +69,8 @@ fn open_sled(folder: &Path) -> Result<sled::Db> {
             Ok(Err(sled::Error::Io(error))) if error.kind() != ErrorKind::InvalidData => {
                 return Err(StoreError::io("open the store")(error));
             }
-            Ok(Err(error)) => return Err(damaged(folder, error.to_string())),
-            Err(_) => return Err(damaged(folder, "sled panicked on opening")),
+            Ok(Err(error)) => return Err(StoreError::damaged_file(folder, error.to_string())),
+            Err(_) => return Err(StoreError::damaged_file(folder, "sled panicked on opening")),
         }
     }
 }
@@ -83,10 +80,16 @@ fn read_format(db: &sled::Db, folder: &Path, marker: Option<Marker>) -> Result<S
     let Some(bytes) = db.get(keys::FORMAT)? else {
         if marker.is_some() {
             let db = folder.join("db");
-            return Err(damaged(&db, "all records are gone from it"));
+            return Err(StoreError::damaged_file(
+                &db,
+                "all records are gone from it",
+            ));
         }
         if !db.is_empty() {
-            return Err(damaged(folder, "its format record is gone"));
+            return Err(StoreError::damaged_file(
+                folder,
+                "its format record is gone",
+            ));
         }
         let unicode = UNICODE_VERSION.to_owned();
         let format = Format {
@@ -114,7 +117,7 @@ fn read_format(db: &sled::Db, folder: &Path, marker: Option<Marker>) -> Result<S
         ));
     }
     if format.incomplete {
-        return Err(damaged(
+        return Err(StoreError::damaged_file(
             folder,
             "it holds a part of an export, whose import was broken off; remove the folder and import again",
         ));
@@ -127,7 +130,7 @@ fn read_format(db: &sled::Db, folder: &Path, marker: Option<Marker>) -> Result<S
             "its records are of store {}, its marker of {}",
             format.store, marker.store
         );
-        return Err(damaged(folder, what));
+        return Err(StoreError::damaged_file(folder, what));
     }
     Ok(format.store)
 }

@@ -178,8 +178,8 @@ impl State {
             }
             Err(_) => {
                 self.poisoned = true;
-                Err(StoreError::damaged(
-                    self.folder.display().to_string(),
+                Err(StoreError::damaged_file(
+                    &self.folder,
                     "sled panicked on a write",
                 ))
             }

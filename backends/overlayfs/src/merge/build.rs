@@ -21,9 +21,9 @@ pub(super) type Inode = u64;
 /// Gives files further names.
 pub(super) struct Linker<'a> {
     /// How many names a file can have, if less than the file system allows.
-    pub(super) max_links: u64,
+    max_links: u64,
     /// The files that can have no more names, and are copied.
-    pub(super) full: &'a HashSet<Inode>,
+    full: &'a HashSet<Inode>,
     /// Where the copy of a file is: its folder in the merged layer, and its name.
     copies: HashMap<Inode, (Vec<u8>, CString)>,
     /// The files that were found to be full.
@@ -48,15 +48,13 @@ impl<'a> Linker<'a> {
         target: &OwnedFd,
         (made, path, name): (&OwnedFd, &[u8], &CStr),
     ) -> Result<(), Errno> {
-        // Only then is the file's number needed: a merge of a million files is not to ask for each.
-        if self.max_links == u64::MAX && self.full.is_empty() {
-            match linkat(folder, in_layer, made, name, AtFlags::empty()) {
-                Err(Errno::MLINK) => {}
-                answer => return answer,
-            }
-        }
-        let stat = statat(folder, in_layer, AtFlags::SYMLINK_NOFOLLOW)?;
-        if self.full.contains(&stat.st_ino) {
+        let look = || statat(folder, in_layer, AtFlags::SYMLINK_NOFOLLOW);
+        // A merge of a million files is not to ask for each, when nothing is known to be full.
+        let any = self.max_links == u64::MAX && self.full.is_empty();
+        let known = if any { None } else { Some(look()?) };
+        if let Some(stat) = known
+            && self.full.contains(&stat.st_ino)
+        {
             return match self.copies.get(&stat.st_ino) {
                 Some((path, copy)) => {
                     let home = open_folder(target, path)?.ok_or(Errno::STALE)?;
@@ -70,12 +68,13 @@ impl<'a> Linker<'a> {
                 }
             };
         }
-        if names_of(&stat) < self.max_links {
+        if known.is_none_or(|stat| names_of(&stat) < self.max_links) {
             match linkat(folder, in_layer, made, name, AtFlags::empty()) {
                 Err(Errno::MLINK) => {}
                 answer => return answer,
             }
         }
+        let stat = known.map_or_else(look, Ok)?;
         self.refused.insert(stat.st_ino);
         Ok(())
     }

@@ -9,7 +9,6 @@ mod lookup;
 mod plan;
 
 use std::collections::HashSet;
-use std::ffi::CString;
 
 use rustix::fd::OwnedFd;
 use rustix::fs::Mode;
@@ -19,7 +18,6 @@ use crate::error::{OverlayError, Result};
 use crate::layer::LayerId;
 use crate::staged::Staged;
 use crate::store::Store;
-use crate::tree::remove::remove_tree;
 use build::Linker;
 use plan::{Merge, plan};
 
@@ -66,9 +64,7 @@ impl Store {
             }
             tracing::info!(layer = %id, files = refused.len(), "files that can have no more names are copied");
             full.extend(refused);
-            let path = CString::new(id.files()).expect("because a layer's name holds no zero byte");
-            remove_tree(&self.staging, &path, || false)
-                .map_err(|errno| OverlayError::io("merge anew the layers into", &name, errno))?;
+            self.disk.remove_tree(&self.staging, &id.files())?;
         }
     }
 }
