@@ -42,6 +42,11 @@ impl LayerId {
         format!("{self}/work")
     }
 
+    /// How many names there are in it, once that was counted.
+    pub(crate) fn weight(&self) -> String {
+        format!("{self}/weight")
+    }
+
     /// The measured size, once the layer is frozen.
     pub(crate) fn size(&self) -> String {
         format!("{self}/size")

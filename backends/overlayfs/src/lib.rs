@@ -8,7 +8,7 @@
 //! ```text
 //! format.json        version, mount options, the metadata store it belongs to
 //! lock               held while the folder is open
-//! layers/<layer>/    fs (the files), work (of an upper layer), parent, ref.0, size
+//! layers/<layer>/    fs (the files), work (of an upper layer), parent, ref.0, size, weight
 //! active/<volume>    refers to the volume's upper layer
 //! frozen/<volume>    refers to the volume's newest layer
 //! staging/  trash/   what is being made and removed

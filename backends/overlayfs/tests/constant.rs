@@ -6,13 +6,14 @@
 )]
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
 use workdisk::Volume;
 use workdisk::model::VolumeId;
 use workdisk_conformance::Skip;
-use workdisk_overlayfs::OverlayVolume;
+use workdisk_overlayfs::{OverlayOptions, OverlayVolume};
 
 /// How many files the traced process works with.
 const FILES: &str = "WORKDISK_TEST_FILES";
@@ -90,4 +91,40 @@ fn number_of_files_does_not_count() {
     println!("{few} calls for 20 files, {many} for 4,000");
     // The trash is emptied beside it, a little sooner or later.
     assert!(few > 100 && many.abs_diff(few) < 100, "{few} and {many}");
+}
+
+/// As many light layers as are merged at a time lie above a heavy one, which is left as it is: merging it would cost what
+/// the tree is large and not what was changed.
+#[tokio::test]
+async fn heavy_layer_is_not_merged_with_the_light_ones_above_it() {
+    const HEAVY: usize = 4_200;
+    let folder = tempfile::tempdir().unwrap();
+    if let Err(error) = OverlayVolume::probe(folder.path()) {
+        return Skip::new(error.to_string()).announce();
+    }
+    let volumes = OverlayVolume::open(folder.path()).await.unwrap();
+    let id = VolumeId::new();
+    volumes.create(id).await.unwrap();
+    for round in 0..=OverlayOptions::MERGE_WIDTH {
+        let path = volumes.mount(id).await.unwrap();
+        let files = if round == 0 { HEAVY } else { 1 };
+        for file in 0..files {
+            fs::write(path.join(format!("{round} {file}")), "content").unwrap();
+        }
+        volumes.unmount(id).await.unwrap();
+        volumes.freeze(id, VolumeId::new()).await.unwrap();
+    }
+    volumes.reclaim().await.unwrap();
+    let recipe = volumes.recipe(id).await.unwrap();
+    let lowers = recipe.options.iter().filter(|(key, _)| key == "lowerdir+");
+    let lowers: Vec<&Path> = lowers
+        .map(|(_, value)| Path::new(value.as_deref().unwrap()))
+        .collect();
+    let [merged, heavy] = lowers[..] else {
+        panic!("the light layers are one, the heavy one is below: {lowers:?}");
+    };
+    let links = |layer: &Path, file: &str| fs::metadata(layer.join(file)).unwrap().nlink();
+    assert_eq!(links(heavy, "0 0"), 1);
+    assert_eq!(links(merged, "1 0"), 2);
+    assert!(!merged.join("0 0").exists());
 }

@@ -1,12 +1,14 @@
 //! Merging: many frozen layers at the top of a chain become one, so that chains stay short.
 //!
 //! Like a counter: as many layers of one level as the width become one of the next level, so that each file takes part in
-//! few merges. The old layers stay as long as snapshots refer to them; files are shared with them by hard links. Only a file
+//! few merges. A layer of many files begins at a higher level, so that it is not merged with the small ones above it before
+//! they are as many. The old layers stay as long as snapshots refer to them; files are shared with them by hard links. Only a file
 //! that has as many names as its file system allows is copied, by reflink where there is one.
 
 mod build;
 mod lookup;
 mod plan;
+mod weight;
 
 use std::collections::HashSet;
 
@@ -24,8 +26,7 @@ use plan::{Merge, plan};
 impl Store {
     /// Merges the top of a chain if it is due.
     pub(crate) fn merge_if_due(&self, chain: &[LayerId]) -> Result<Option<Staged<'_>>> {
-        let levels: Vec<u8> = chain.iter().map(|layer| layer.level).collect();
-        let Some(merge) = plan(&levels, self.options.merge_width) else {
+        let Some(merge) = self.due(chain)? else {
             return Ok(None);
         };
         let id = LayerId::fresh(merge.level);
@@ -37,6 +38,16 @@ impl Store {
             self.forget_size(layer);
         }
         Ok(Some(Staged::placed(self, id, reference)))
+    }
+
+    /// The merge that is due, if one is. The layers' weight is asked for only when it would be due without.
+    fn due(&self, chain: &[LayerId]) -> Result<Option<Merge>> {
+        let width = self.options.merge_width;
+        let levels: Vec<u8> = chain.iter().map(|layer| layer.level).collect();
+        if plan(&levels, width).is_none() {
+            return Ok(None);
+        }
+        Ok(plan(&self.levels(chain)?, width))
     }
 
     fn build_merged(&self, id: &LayerId, chain: &[LayerId], merge: Merge) -> Result<()> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod attributes;
 pub(crate) mod copy;
+pub(crate) mod count;
 mod descent;
 pub(crate) mod measure;
 pub(crate) mod remove;
