@@ -27,14 +27,20 @@ enum Change {
     Create,
     Fork,
     Freeze,
+    /// A freeze, and the merge that it makes due.
+    Merge,
     RemoveActive,
     RemoveFrozen,
 }
 
-async fn open(folder: &Path) -> OverlayVolume {
+async fn open(folder: &Path, change: Change) -> OverlayVolume {
     let options = OverlayOptions::new(folder)
         .with_merge_width(WIDTH)
         .with_max_links(3);
+    let options = match change {
+        Change::Merge => options,
+        _ => options.with_merges_at_once(),
+    };
     OverlayVolume::open_with(options).await.unwrap()
 }
 
@@ -59,9 +65,9 @@ async fn read(volume: &OverlayVolume, id: VolumeId) -> Vec<String> {
 }
 
 impl Scene {
-    async fn new() -> Self {
+    async fn new(change: Change) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let volume = open(folder.path()).await;
+        let volume = open(folder.path(), change).await;
         let [a, f, fresh] = std::array::from_fn(|_| VolumeId::new());
         volume.create(a).await.unwrap();
         write(&volume, a, "first").await;
@@ -83,6 +89,10 @@ impl Scene {
             Change::Create => volume.create(self.fresh).await,
             Change::Fork => volume.fork(self.f, self.fresh).await,
             Change::Freeze => volume.freeze(self.a, self.fresh).await,
+            Change::Merge => match volume.freeze(self.a, self.fresh).await {
+                Ok(()) => volume.reclaim().await,
+                failed => failed,
+            },
             Change::RemoveActive => volume.remove(self.a).await,
             Change::RemoveFrozen => volume.remove(self.f).await,
         }
@@ -123,7 +133,7 @@ impl Scene {
         self.volume.reclaim().await.unwrap();
         self.assert_empty();
         drop(self.volume);
-        self.volume = open(self.folder.path()).await;
+        self.volume = open(self.folder.path(), change).await;
         self.assert_empty();
     }
 
@@ -136,7 +146,7 @@ impl Scene {
 }
 
 /// Whether the host can run overlayfs; says why not.
-fn host_can() -> bool {
+pub(crate) fn host_can() -> bool {
     let folder = tempfile::tempdir().unwrap();
     let probed = OverlayVolume::probe(folder.path());
     probed
@@ -154,7 +164,7 @@ async fn at_every_step_of(change: Change, fault: Fault, moves_find_it_full: bool
         return;
     }
     for step in 0.. {
-        let mut scene = Scene::new().await;
+        let mut scene = Scene::new(change).await;
         let faults = &scene.volume.store().disk.faults;
         faults.plan(fault, step);
         if moves_find_it_full {
@@ -167,7 +177,7 @@ async fn at_every_step_of(change: Change, fault: Fault, moves_find_it_full: bool
         }
         let hit = scene.volume.store().disk.faults.clear();
         drop(scene.volume);
-        scene.volume = open(scene.folder.path()).await;
+        scene.volume = open(scene.folder.path(), change).await;
         let must = match (&answer, fault) {
             (Ok(()), _) => Some(true),
             (Err(_), Fault::Full) => Some(false),
@@ -176,8 +186,9 @@ async fn at_every_step_of(change: Change, fault: Fault, moves_find_it_full: bool
         if fault == Fault::Full && answer.is_err() && !change.is_removal() {
             assert_eq!(answer, Err(BackendErrorKind::Full), "step {step}");
         }
-        // A removal that met a full disk after its name was gone is done all the same.
-        let must = must.filter(|_| answer.is_ok() || !change.is_removal());
+        // A removal that met a full disk after its name was gone is done all the same, and so is a freeze whose merge did.
+        let is_done_anyway = change.is_removal() || change == Change::Merge;
+        let must = must.filter(|_| answer.is_ok() || !is_done_anyway);
         scene.check(change, must).await;
         if !hit {
             assert!(step > 3, "{change:?} took {step} steps only");
@@ -214,7 +225,7 @@ async fn removal_in_place_takes_a_chain_and_leaves_what_others_use() {
     if !host_can() {
         return;
     }
-    let scene = Scene::new().await;
+    let scene = Scene::new(Change::RemoveFrozen).await;
     let (volume, store) = (&scene.volume, scene.volume.store());
     volume.fork(scene.f, scene.fresh).await.unwrap();
     store.disk.faults.let_moves_find_it_full();
@@ -231,10 +242,12 @@ crash_tests! {
     crash_at_any_step_of_create_leaves_it_done_or_not: Create, Crash;
     crash_at_any_step_of_fork_leaves_it_done_or_not: Fork, Crash;
     crash_at_any_step_of_freeze_leaves_it_done_or_not: Freeze, Crash;
+    crash_at_any_step_of_a_merge_beside_calls_leaves_it_done_or_not: Merge, Crash;
     crash_at_any_step_of_removing_an_active_volume_leaves_it_done_or_not: RemoveActive, Crash;
     crash_at_any_step_of_removing_a_frozen_volume_leaves_it_done_or_not: RemoveFrozen, Crash;
     full_disk_at_any_step_of_create_leaves_nothing: Create, Full;
     full_disk_at_any_step_of_fork_leaves_nothing: Fork, Full;
     full_disk_at_any_step_of_freeze_leaves_nothing: Freeze, Full;
+    full_disk_at_any_step_of_a_merge_beside_calls_loses_nothing: Merge, Full;
     full_disk_at_any_step_of_removal_loses_nothing_else: RemoveActive, Full;
 }

@@ -11,6 +11,7 @@ pub struct OverlayOptions {
     pub(crate) allow_devices: bool,
     pub(crate) shared_propagation: bool,
     pub(crate) merge_width: usize,
+    pub(crate) merges_at_once: bool,
     pub(crate) max_links: u64,
 }
 
@@ -31,6 +32,9 @@ impl OverlayOptions {
     /// a file takes part in one merge for every factor of the width. The kernel stacks 500.
     pub const MERGE_WIDTH: usize = 16;
 
+    /// How many layers a volume can have without being merged within the next freeze.
+    pub const DEEP: usize = 128;
+
     /// Keeps the volumes in the folder `root`, which is made if it is not there.
     pub fn new(root: impl AsRef<Path>) -> Self {
         Self {
@@ -39,6 +43,7 @@ impl OverlayOptions {
             allow_devices: false,
             shared_propagation: false,
             merge_width: Self::MERGE_WIDTH,
+            merges_at_once: false,
             max_links: u64::MAX,
         }
     }
@@ -66,6 +71,13 @@ impl OverlayOptions {
     /// and makes longer chains.
     pub fn with_merge_width(mut self, width: usize) -> Self {
         self.merge_width = width.max(2);
+        self
+    }
+
+    /// Merges layers within the freeze that makes it due. Without it that is done beside the calls that follow, and within a
+    /// freeze only where a volume has [`DEEP`](Self::DEEP) layers: for a process that ends soon after a freeze, each time.
+    pub fn with_merges_at_once(mut self) -> Self {
+        self.merges_at_once = true;
         self
     }
 

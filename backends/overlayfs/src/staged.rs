@@ -11,7 +11,14 @@ use crate::layer::LayerId;
 use crate::store::Store;
 use crate::tree::attributes::{copy_attributes, copy_times};
 
-/// A complete, durable upper layer to which only a reference in staging refers.
+/// A reference in staging that is kept while nobody works with it.
+#[derive(Debug)]
+pub(crate) struct Reference {
+    layer: LayerId,
+    name: String,
+}
+
+/// A complete, durable layer to which only a reference in staging refers.
 ///
 /// To give it to a volume takes a single move. Unless that happens the reference goes to the trash, and the layer after it;
 /// after a crash the next opening does the same.
@@ -34,7 +41,7 @@ impl Store {
         let built = self.build_upper(&id, parent, like);
         let reference = built
             .and_then(|()| self.place_layer(&id))
-            .inspect_err(|_| self.discard_layer(&self.staging, &id))?;
+            .inspect_err(|_| self.throw_away_if_there(&self.staging, &id.to_string()))?;
         Ok(Staged::placed(self, id, reference))
     }
 
@@ -72,7 +79,7 @@ impl Store {
     /// among the others, where no opening would look for it.
     pub(crate) fn place_layer(&self, id: &LayerId) -> Result<String> {
         let name = id.to_string();
-        let reference = format!("reference-{}", Uuid::new_v4());
+        let reference = fresh_reference();
         self.disk.sync_at(&self.staging, &name)?;
         self.disk
             .link(&self.staging, &id.reference(0), &self.staging, &reference)?;
@@ -89,14 +96,30 @@ impl Store {
     }
 }
 
+/// A name in staging for a reference.
+pub(crate) fn fresh_reference() -> String {
+    format!("reference-{}", Uuid::new_v4())
+}
+
 impl<'a> Staged<'a> {
-    /// A layer that [`place_layer`](Store::place_layer) put in place.
+    /// A layer to which the reference in staging refers.
     pub(crate) fn placed(store: &'a Store, id: LayerId, reference: String) -> Self {
         Self {
             store,
             id,
             reference: Some(reference),
         }
+    }
+
+    /// Keeps the reference for later.
+    pub(crate) fn keep(mut self) -> Option<Reference> {
+        let layer = self.id;
+        self.reference.take().map(|name| Reference { layer, name })
+    }
+
+    /// A layer whose reference was kept.
+    pub(crate) fn kept(store: &'a Store, kept: Reference) -> Self {
+        Self::placed(store, kept.layer, kept.name)
     }
 
     /// Makes a volume refer to the layer, instead of to another if it is there already. One step: the volume is as before

@@ -14,6 +14,7 @@ use crate::error::{OverlayError, Result};
 use crate::format::Format;
 use crate::layer::LayerId;
 use crate::locks::{VolumeLocks, lock};
+use crate::merge::Merges;
 use crate::options::OverlayOptions;
 use crate::overlay::{Attachment, propagation};
 
@@ -23,8 +24,8 @@ const FOLDERS: [&str; 8] = [
 
 /// The folders of a store and what puts its calls in order.
 ///
-/// Every change goes through [`Disk`]. It does not hold the lock of the store, so that the sweep of the trash, which
-/// outlives a call, does not keep a closed store in use.
+/// Every change goes through [`Disk`]. It does not hold the lock of the store, so that the sweep of the trash and the merges,
+/// which outlive a call, do not keep a closed store in use.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) root: PathBuf,
@@ -43,6 +44,7 @@ pub(crate) struct Store {
     pub(crate) sweep: Mutex<()>,
     /// Held while the folder `spare` is used.
     pub(crate) spare: Mutex<()>,
+    pub(crate) merges: Merges,
     pub(crate) closing: AtomicBool,
 }
 
@@ -105,6 +107,7 @@ impl OpenStore {
             format: Mutex::new(format),
             sweep: Mutex::new(()),
             spare: Mutex::new(()),
+            merges: Merges::default(),
             closing: AtomicBool::new(false),
         };
         store.clear_staging()?;
@@ -117,10 +120,11 @@ impl OpenStore {
 }
 
 impl Drop for OpenStore {
-    /// Stops the sweep, which goes on at the next opening, before the lock is given up.
+    /// Stops the sweep, which goes on at the next opening, and the merges before the lock is given up.
     fn drop(&mut self) {
         self.store.closing.store(true, Ordering::Release);
         drop(lock(&self.store.sweep));
+        drop(lock(&self.store.merges.at_work));
         if !self.store.options.shared_propagation {
             propagation::release(&self.store.root.join("mounts"));
         }

@@ -13,7 +13,6 @@ use rustix::io::Errno;
 use uuid::Uuid;
 
 use crate::error::{OverlayError, Result};
-use crate::layer::LayerId;
 use crate::locks::lock;
 use crate::references::read_reference;
 use crate::store::{Store, exists, names};
@@ -57,11 +56,10 @@ impl Store {
         }
     }
 
-    /// Sends a layer that could not be built to the trash, if it was begun and is still in that folder.
-    pub(crate) fn discard_layer(&self, home: impl AsFd, layer: &LayerId) {
-        let name = layer.to_string();
-        if !matches!(exists(&home, &name), Ok(false)) {
-            self.throw_away_or_leave(home, &name);
+    /// Sends to the trash what could not be completed, if it was begun and is still in that folder.
+    pub(crate) fn throw_away_if_there(&self, home: impl AsFd, name: &str) {
+        if !matches!(exists(&home, name), Ok(false)) {
+            self.throw_away_or_leave(home, name);
         }
     }
 

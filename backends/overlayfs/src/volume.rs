@@ -105,6 +105,20 @@ impl OverlayVolume {
         }));
     }
 
+    /// Makes the merges that are due in the background.
+    fn merge_later(&self) {
+        if self.open.store.merges.are_due() {
+            let store = Arc::clone(&self.open.store);
+            drop(spawn_blocking(move || {
+                store.serve_merges();
+                // What was merged is in the trash, unless somebody still refers to it.
+                if let Err(error) = store.empty_trash() {
+                    tracing::debug!(%error, "the trash is not empty");
+                }
+            }));
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn store(&self) -> &Store {
         &self.open.store
@@ -139,6 +153,7 @@ impl Volume for OverlayVolume {
     async fn freeze(&self, id: VolumeId, frozen: VolumeId) -> Result<(), BackendError> {
         self.run(move |store| store.freeze(id, frozen)).await?;
         self.sweep_later();
+        self.merge_later();
         Ok(())
     }
 
@@ -185,6 +200,11 @@ impl Volume for OverlayVolume {
     }
 
     async fn reclaim(&self) -> Result<(), BackendError> {
-        self.run(Store::empty_trash).await
+        // A layer that is being merged keeps its place until that is done.
+        self.run(|store| {
+            let merged = store.make_due_merges();
+            store.empty_trash().and(merged)
+        })
+        .await
     }
 }

@@ -38,7 +38,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// As many names as a file may have, so that merges have to copy all files, some or none.
 const LINKS: [u64; 3] = [1, 2, u64::MAX];
 
-async fn run(steps: &[Step], width: usize, links: u64) {
+async fn run(steps: &[Step], width: usize, links: u64, at_once: bool) {
     let folder = tempfile::tempdir().unwrap();
     let oracle = tempfile::tempdir().unwrap();
     let oracle = oracle.path();
@@ -47,6 +47,11 @@ async fn run(steps: &[Step], width: usize, links: u64) {
     let options = OverlayOptions::new(folder.path())
         .with_merge_width(width)
         .with_max_links(links);
+    let options = if at_once {
+        options.with_merges_at_once()
+    } else {
+        options
+    };
     let volumes = OverlayVolume::open_with(options).await.unwrap();
     let mut id = VolumeId::new();
     volumes.create(id).await.unwrap();
@@ -101,11 +106,14 @@ proptest! {
 
     #[test]
     fn volume_shows_what_a_plain_folder_would(
-        steps in steps(), width in 2..4_usize, links in prop::sample::select(&LINKS[..]),
+        steps in steps(),
+        width in 2..4_usize,
+        links in prop::sample::select(&LINKS[..]),
+        at_once in any::<bool>(),
     ) {
         if host_can() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(run(&steps, width, links));
+            runtime.block_on(run(&steps, width, links, at_once));
         }
     }
 }
@@ -141,7 +149,9 @@ async fn merge_above_layers_that_stay_keeps_replaced_hidden_and_renamed_folders(
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let options = OverlayOptions::new(folder.path()).with_merge_width(2);
+    let options = OverlayOptions::new(folder.path())
+        .with_merge_width(2)
+        .with_merges_at_once();
     let volumes = OverlayVolume::open_with(options).await.unwrap();
     let id = VolumeId::new();
     volumes.create(id).await.unwrap();

@@ -32,6 +32,7 @@ fn disk(kind: FileSystem) -> Option<LoopDisk> {
 async fn merging(disk: &LoopDisk, links: u64) -> OverlayVolume {
     let options = OverlayOptions::new(disk.path().join("volumes"))
         .with_merge_width(2)
+        .with_merges_at_once()
         .with_max_links(links);
     OverlayVolume::open_with(options).await.unwrap()
 }

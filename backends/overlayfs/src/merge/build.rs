@@ -81,6 +81,7 @@ impl<'a> Linker<'a> {
 }
 
 /// Merges layers, the newest first, into an empty folder. `has_below` says whether they lie on others that stay.
+/// `EINTR` if `stopped` said so.
 ///
 /// Answers the files that can have no more names: if there are any, some names are missing, and the merge is to be made
 /// anew with those files copied. Names of one file must all lead to its copy, and some may have been made before the file
@@ -90,6 +91,7 @@ pub(super) fn merge(
     has_below: bool,
     target: &OwnedFd,
     mut linker: Linker<'_>,
+    stopped: impl Fn() -> bool,
 ) -> Result<HashSet<Inode>, Errno> {
     let root = Place {
         parts: (0..layers.len()).map(|layer| (layer, Vec::new())).collect(),
@@ -99,6 +101,9 @@ pub(super) fn merge(
     while let Some((place, path)) = pending.pop() {
         let made = open_folder(target, &path)?.ok_or(Errno::STALE)?;
         for name in names(layers, &place)? {
+            if stopped() {
+                return Err(Errno::INTR);
+            }
             match look_up(layers, &place, &name, has_below)? {
                 Found::Folder(below) => {
                     let below_path = joined(&path, name.to_bytes());

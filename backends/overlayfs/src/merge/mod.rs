@@ -1,4 +1,5 @@
-//! Merging: many frozen layers at the top of a chain become one, so that chains stay short.
+//! Merging: many frozen layers at the top of a chain become one, so that chains stay short. It is done beside the calls
+//! that follow a freeze, or within a freeze that finds the chain deep.
 //!
 //! Like a counter: as many layers of one level as the width become one of the next level, so that each file takes part in
 //! few merges. A layer of many files begins at a higher level, so that it is not merged with the small ones above it before
@@ -6,11 +7,13 @@
 //! that has as many names as its file system allows is copied, by reflink where there is one.
 
 mod build;
+mod later;
 mod lookup;
 mod plan;
 mod weight;
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use rustix::fd::OwnedFd;
 use rustix::fs::Mode;
@@ -20,6 +23,8 @@ use crate::error::{OverlayError, Result};
 use crate::layer::LayerId;
 use crate::staged::Staged;
 use crate::store::Store;
+pub(crate) use later::Merges;
+
 use build::Linker;
 use plan::{Merge, plan};
 
@@ -33,7 +38,7 @@ impl Store {
         let reference = self
             .build_merged(&id, chain, merge)
             .and_then(|()| self.place_layer(&id))
-            .inspect_err(|_| self.discard_layer(&self.staging, &id))?;
+            .inspect_err(|_| self.throw_away_if_there(&self.staging, &id.to_string()))?;
         for layer in &chain[..merge.count] {
             self.forget_size(layer);
         }
@@ -42,12 +47,16 @@ impl Store {
 
     /// The merge that is due, if one is. The layers' weight is asked for only when it would be due without.
     fn due(&self, chain: &[LayerId]) -> Result<Option<Merge>> {
-        let width = self.options.merge_width;
-        let levels: Vec<u8> = chain.iter().map(|layer| layer.level).collect();
-        if plan(&levels, width).is_none() {
+        if !self.may_be_due(chain) {
             return Ok(None);
         }
-        Ok(plan(&self.levels(chain)?, width))
+        Ok(plan(&self.levels(chain)?, self.options.merge_width))
+    }
+
+    /// Whether a merge would be due if every layer were light.
+    pub(crate) fn may_be_due(&self, chain: &[LayerId]) -> bool {
+        let levels: Vec<u8> = chain.iter().map(|layer| layer.level).collect();
+        plan(&levels, self.options.merge_width).is_some()
     }
 
     fn build_merged(&self, id: &LayerId, chain: &[LayerId], merge: Merge) -> Result<()> {
@@ -67,7 +76,8 @@ impl Store {
             self.disk.mkdir(&self.staging, &id.files(), Mode::RWXU)?;
             let target = open_dir(&self.staging, &id.files())?;
             let linker = Linker::new(self.options.max_links, &full);
-            let refused = build::merge(&layers, !below.is_empty(), &target, linker)
+            let stopped = || self.closing.load(Ordering::Acquire);
+            let refused = build::merge(&layers, !below.is_empty(), &target, linker, stopped)
                 .map_err(|errno| OverlayError::io("merge the layers into", &name, errno))?;
             if refused.is_empty() {
                 // One call for however many folders were made.

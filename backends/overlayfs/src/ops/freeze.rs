@@ -5,6 +5,7 @@ use workdisk::volume::VolumeKind;
 
 use crate::error::{OverlayError, Result};
 use crate::layer::LayerId;
+use crate::options::OverlayOptions;
 use crate::overlay::options::MAX_LOWERS;
 use crate::staged::Staged;
 use crate::store::{Store, exists, is_empty};
@@ -18,6 +19,7 @@ impl Store {
             let upper = self.settled(volume)?;
             let chain = self.chain(upper)?;
             self.must_be_unused(volume, &upper)?;
+            self.merges.take_back(volume);
             self.disk.sync_all(&self.root_fd)?;
             if let Some(parent) = chain.get(1)
                 && self.is_unchanged(&upper, parent)?
@@ -70,7 +72,8 @@ impl Store {
     /// only moves.
     fn freeze_upper(&self, volume: VolumeId, frozen: VolumeId, chain: &[LayerId]) -> Result<()> {
         let upper = chain[0];
-        let merged = self.merged(chain)?;
+        let merged = self.merged_at_once(chain)?;
+        let is_merged = merged.is_some();
         let base = merged.as_ref().map_or(upper, |merged| merged.id);
         let next = self.stage_upper(Some(&base), Some(&upper))?;
         drop(merged);
@@ -80,11 +83,18 @@ impl Store {
             return Err(error);
         }
         self.drop_work(&upper);
+        if !is_merged && self.may_be_due(chain) {
+            self.merges.add(frozen, volume);
+        }
         Ok(())
     }
 
-    /// The merged top of the chain, if a merge is due. One that fails is put off as long as the chain can grow.
-    fn merged(&self, chain: &[LayerId]) -> Result<Option<Staged<'_>>> {
+    /// The merged top of the chain, if a merge is due that cannot wait. One that fails is put off as long as the chain can
+    /// grow.
+    fn merged_at_once(&self, chain: &[LayerId]) -> Result<Option<Staged<'_>>> {
+        if !self.options.merges_at_once && chain.len() < OverlayOptions::DEEP {
+            return Ok(None);
+        }
         match self.merge_if_due(chain) {
             Ok(merged) => {
                 if merged.is_none() && chain.len() >= MAX_LOWERS {

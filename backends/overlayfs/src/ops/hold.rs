@@ -45,7 +45,8 @@ impl Store {
         }
     }
 
-    fn is_used(&self, upper: &LayerId) -> Result<bool> {
+    /// Whether any overlay anywhere uses the layer as its upper one, be it for a moment only.
+    pub(crate) fn is_used(&self, upper: &LayerId) -> Result<bool> {
         let failed =
             |errno| OverlayError::io("ask the kernel who uses", format!("layers/{upper}"), errno);
         let ask = |scratch: PathBuf| {

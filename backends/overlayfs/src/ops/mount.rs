@@ -30,7 +30,11 @@ impl Store {
     }
 
     pub(crate) fn recipe(&self, volume: VolumeId) -> Result<MountRecipe> {
-        self.volumes.with(&[volume], || self.prepare_mount(volume))
+        self.volumes.with(&[volume], || {
+            let recipe = self.prepare_mount(volume)?;
+            self.merges.lend(volume);
+            Ok(recipe)
+        })
     }
 
     pub(crate) fn unmount(&self, volume: VolumeId) -> Result<()> {
@@ -55,7 +59,12 @@ impl Store {
             // The unmount has written everything; this also tells of what could not be written.
             self.disk.sync_all(&self.root_fd)?;
             let upper = self.top(volume, VolumeKind::Active)?;
-            self.must_be_unused(volume, &upper)
+            self.must_be_unused(volume, &upper)?;
+            self.merges.take_back(volume);
+            if let Err(error) = self.take_ready(volume) {
+                tracing::warn!(%volume, %error, "the layers are merged at a later freeze");
+            }
+            Ok(())
         })
     }
 

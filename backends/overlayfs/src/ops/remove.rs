@@ -30,6 +30,8 @@ impl Store {
                 Err(error) => return Err(error),
             }
             if kind == VolumeKind::Active {
+                self.merges.take_back(volume);
+                self.drop_ready(volume);
                 // Nothing is mounted there, and nothing uses it; a folder that stays does no harm.
                 if let Err(errno) = unlinkat(CWD, self.mount_path(volume), AtFlags::REMOVEDIR) {
                     tracing::trace!(%volume, %errno, "the volume had no folder to mount at");
