@@ -4,6 +4,7 @@ mod apply;
 mod encoding;
 mod error;
 mod keys;
+mod leftovers;
 mod lock;
 mod marker;
 mod open;

@@ -15,7 +15,7 @@ use crate::error::{Result, StoreError};
 use crate::lock::FolderLock;
 use crate::marker::{Marker, sync_folder};
 use crate::writer::{Counters, Disk, Writer};
-use crate::{SledMetadata, keys};
+use crate::{SledMetadata, keys, leftovers};
 
 /// The version of the layout of keys that this release writes.
 const LAYOUT: u32 = 1;
@@ -32,6 +32,7 @@ pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata> {
         .map_err(&io)?;
     let lock = FolderLock::take(folder)?;
     let marker = Marker::read(folder)?;
+    leftovers::remove(folder, marker.is_some()).map_err(&io)?;
     let db = open_sled(folder)?;
     let guarded = catch_unwind(AssertUnwindSafe(|| read_format(&db, folder, marker)));
     let store =

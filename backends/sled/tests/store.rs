@@ -279,6 +279,38 @@ async fn store_whose_records_are_gone_is_damaged_and_not_new() {
     assert_eq!(found.unwrap().len(), 1);
 }
 
+/// sled read the summary of its log that a process had been killed in the middle of, and called the store damaged for ever.
+#[tokio::test]
+async fn store_opens_with_its_records_after_a_process_died_opening_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledMetadata::open(folder.path()).await.unwrap();
+    insert(&store, &record("kept")).await;
+    drop(store);
+    for written in [0, 5, 40] {
+        let draft = folder.path().join("snap.FFFFFFFFFFFFFF00.generating");
+        fs::write(&draft, vec![7; written]).unwrap();
+        let store = SledMetadata::open(folder.path()).await.unwrap();
+        let found = store
+            .list(&account(), &WorkspaceFilter::default(), None, 9)
+            .await;
+        assert_eq!(found.unwrap().len(), 1);
+        assert!(!draft.exists());
+    }
+}
+
+#[tokio::test]
+async fn store_is_new_after_a_process_died_writing_its_settings() {
+    let settings = tempfile::tempdir().unwrap();
+    drop(SledMetadata::open(settings.path()).await.unwrap());
+    let whole = fs::read(settings.path().join("conf")).unwrap();
+    for written in 0..whole.len() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("conf"), &whole[..written]).unwrap();
+        let store = SledMetadata::open(folder.path()).await.unwrap();
+        insert(&store, &record("new")).await;
+    }
+}
+
 #[tokio::test]
 async fn folder_that_was_there_is_closed_to_other_users() {
     use std::os::unix::fs::PermissionsExt;
