@@ -1,11 +1,12 @@
 //! The record of a disk, as QEMU's driver `blklogwrites` writes it: the format of Linux's dm-log-writes.
 
+use std::fmt;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::Result;
+use crate::dice::hash;
 
 const FLUSH: u64 = 1;
 const DISCARD: u64 = 4;
@@ -23,6 +24,16 @@ impl Cut {
     pub(crate) const ALL: [Self; 3] = [Self::All, Self::Nothing, Self::Some];
 }
 
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "all writes kept",
+            Self::Nothing => "writes up to the last flush kept",
+            Self::Some => "half of the writes since the last flush kept",
+        })
+    }
+}
+
 struct Entry {
     sector: u64,
     sectors: u64,
@@ -35,13 +46,6 @@ pub(crate) struct Record {
     file: File,
     entries: Vec<Entry>,
     size: u64,
-}
-
-/// Any number, but always the same for one value.
-pub(crate) fn hash(value: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// How many entries there are by now, of a record that is still written.
@@ -89,9 +93,11 @@ impl Record {
         self.entries.iter().filter(|entry| entry.has_data()).count()
     }
 
-    pub(crate) fn flushes(&self) -> usize {
-        let flushes = self.entries.iter().filter(|entry| entry.is_flush());
-        flushes.count()
+    /// How many entries there were after each flush.
+    pub(crate) fn flushes(&self) -> Vec<u64> {
+        let numbered = (1..).zip(&self.entries);
+        let flushes = numbered.filter(|(_, entry)| entry.is_flush());
+        flushes.map(|(number, _)| number).collect()
     }
 
     /// Builds the disk as the cut leaves it after so many entries.

@@ -1,144 +1,184 @@
-//! What is done on the disk whose power is cut.
+//! The worker: calls on a store, of one caller or of many at once, each said before it is made and when it is answered.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use workdisk::manager::{CloneWorkspace, CreateWorkspace, Force, RestoreSnapshot, StartSession};
-use workdisk::model::{Selector, SessionType};
-use workdisk::{Account, WorkspaceManager};
-use workdisk_overlayfs::{OverlayOptions, OverlayVolume};
-use workdisk_sled::SledMetadata;
+use clap::Args;
+use tokio::task::JoinSet;
+use workdisk::model::WorkspaceId;
+use workdisk::{Account, Error};
 
 use crate::Result;
-use crate::record::entries_of;
-use crate::state::{Held, Promise, State};
+use crate::call::Call;
+use crate::choose::Chooser;
+use crate::journal::{Event, Line};
+use crate::record;
+use crate::state::State;
+use crate::store::Store;
 
-/// How many files each disk has.
-pub(crate) const FILES: usize = 20;
+/// The name of the workspace that the callers of an account share.
+const SHARED: &str = "shared";
 
-const ROUNDS: usize = 6;
+/// How often a call is made again that another caller's kept from being made.
+const PATIENCE: usize = 500;
 
-/// Opens the workspaces in a folder. Layers are merged as often as can be, so that merges are cut too.
-pub(crate) async fn open(folder: &Path) -> Result<(WorkspaceManager, Account, Arc<OverlayVolume>)> {
-    let metadata = SledMetadata::open(folder.join("metadata")).await?;
-    let options = OverlayOptions::new(folder.join("volumes")).with_merge_width(2);
-    let volumes = Arc::new(OverlayVolume::open_with(options).await?);
-    let manager = WorkspaceManager::open(Arc::new(metadata), volumes.clone()).await?;
-    let account = manager.account("torture")?;
-    Ok((manager, account, volumes))
+/// What a worker does.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Work {
+    pub(crate) folder: PathBuf,
+    /// How many callers there are at once.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) callers: usize,
+    /// How many calls each makes.
+    #[arg(long, default_value_t = 40)]
+    pub(crate) calls: usize,
+    /// What their names and words begin with; it chooses the calls too.
+    #[arg(long)]
+    pub(crate) label: String,
+    /// The record of the disk that is worked on.
+    #[arg(long)]
+    pub(crate) record: Option<PathBuf>,
 }
 
-/// Works on a workspace's disk in a session.
-pub(crate) async fn in_session<T>(
-    account: &Account,
-    workspace: impl Into<Selector>,
-    work: impl FnOnce(&Path) -> Result<T>,
-) -> Result<T> {
-    let options = StartSession::default();
-    let session = account.start_session(workspace, SessionType::Sandbox, options);
-    let session = session.await?;
-    let done = work(session.path());
-    session.end().await.map_err(|failed| failed.error)?;
-    done
-}
-
-pub(crate) fn run(folder: &Path, record: &Path) -> Result<()> {
-    tokio::runtime::Runtime::new()?.block_on(work(folder, record))
-}
-
-/// Says what was promised, each time that a call was answered.
-struct Teller<'a> {
-    record: &'a Path,
-    state: State,
-}
-
-impl Teller<'_> {
-    fn promise(&mut self, session: Option<&str>, change: impl FnOnce(&mut State)) -> Result<()> {
-        change(&mut self.state);
-        let promise = Promise {
-            entries: entries_of(self.record)?,
-            session: session.map(str::to_owned),
-            state: self.state.clone(),
-        };
-        println!("{}", serde_json::to_string(&promise)?);
-        Ok(())
+impl Work {
+    /// The same as arguments of this program.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let mut all = vec![
+            "work".to_owned(),
+            self.folder.display().to_string(),
+            format!("--callers={}", self.callers),
+            format!("--calls={}", self.calls),
+            format!("--label={}", self.label),
+        ];
+        all.extend(
+            self.record
+                .iter()
+                .map(|it| format!("--record={}", it.display())),
+        );
+        all
     }
 }
 
-async fn work(folder: &Path, record: &Path) -> Result<()> {
-    let (_manager, account, _volumes) = open(folder).await?;
-    let state = State::default();
-    let mut teller = Teller { record, state };
-    teller.promise(None, |_| {})?;
-    for round in 0..ROUNDS {
-        let [name, copy, renamed] =
-            ["work", "copy", "renamed"].map(|kind| format!("{kind} {round}"));
-        account
-            .create(CreateWorkspace::new(SessionType::Sandbox).with_name(&name))
-            .await?;
-        teller.promise(None, |state| {
-            state.held(&name);
-        })?;
-        for step in 0..4 {
-            fill(&account, &mut teller, &name, &format!("{name} {step}")).await?;
-            let snapshot = format!("s{step}");
-            account
-                .create_snapshot(name.as_str(), &snapshot, Force::No)
-                .await?;
-            teller.promise(None, |state| {
-                let held = state.held(&name);
-                held.snapshots.insert(snapshot, held.head.clone());
-            })?;
+/// One caller.
+struct Caller {
+    number: usize,
+    account: Account,
+    record: Option<PathBuf>,
+    own: State,
+}
+
+/// Works on a store that holds `found` until every caller has made its calls.
+pub(crate) async fn run(work: Work, found: State) -> Result<()> {
+    let store = Store::open(&work.folder).await?;
+    let mut callers = Vec::new();
+    for number in 0..work.callers {
+        let account = store.account_of(number)?;
+        callers.push(Caller {
+            number,
+            account,
+            record: work.record.clone(),
+            own: State::default(),
+        });
+    }
+    let mut shared: Vec<(String, WorkspaceId)> = Vec::new();
+    for (turn, (id, held)) in found.0.into_iter().enumerate() {
+        if held.name.as_deref() == Some(SHARED) {
+            shared.push((held.account, id));
+            continue;
         }
-        fill(&account, &mut teller, &name, &format!("{name} last")).await?;
-        let options = CloneWorkspace::of_head().with_name(&copy);
-        account.clone_workspace(name.as_str(), options).await?;
-        teller.promise(None, |state| {
-            let head = state.held(&name).head.clone();
-            let snapshots = Default::default();
-            state.0.insert(copy.clone(), Held { head, snapshots });
-        })?;
-        let options = RestoreSnapshot::default().with_save_head_as("saved");
-        account.restore(name.as_str(), "s1", options).await?;
-        teller.promise(None, |state| {
-            let held = state.held(&name);
-            let saved = std::mem::replace(&mut held.head, format!("{name} 1"));
-            held.snapshots.insert("saved".to_owned(), saved);
-        })?;
-        account.set_name(copy.as_str(), &renamed).await?;
-        teller.promise(None, |state| {
-            let held = state.0.remove(&copy).unwrap_or_default();
-            state.0.insert(renamed.clone(), held);
-        })?;
-        fill(&account, &mut teller, &renamed, "apart").await?;
-        account.delete_snapshot(name.as_str(), "s2").await?;
-        teller.promise(None, |state| {
-            let held = state.held(&name);
-            held.snapshots.remove("s2");
-        })?;
-        if round % 2 == 1 {
-            account.delete(name.as_str(), Force::No).await?;
-            teller.promise(None, |state| drop(state.0.remove(&name)))?;
+        let of_account = |it: &&mut Caller| it.account.id().as_str() == held.account;
+        let mut of_account: Vec<&mut Caller> = callers.iter_mut().filter(of_account).collect();
+        let nth = turn % of_account.len().max(1);
+        if let Some(caller) = of_account.get_mut(nth) {
+            caller.own.0.insert(id, held);
         }
+    }
+    if work.callers > 1 {
+        for caller in &mut callers {
+            let account = caller.account.id().to_string();
+            if !shared.iter().any(|it| it.0 == account) {
+                shared.push((account, caller.make_shared(&work.label).await?));
+            }
+        }
+    }
+    let (shared, mut tasks) = (Arc::new(shared), JoinSet::new());
+    for mut caller in callers {
+        let (work, shared) = (work.clone(), Arc::clone(&shared));
+        tasks.spawn(async move {
+            let account = caller.account.id().as_str();
+            let shared = shared.iter().find(|it| it.0 == account).map(|it| it.1);
+            let label = format!("{} {}", work.label, caller.number);
+            let mut chooser = Chooser::new(label, shared);
+            for _ in 0..work.calls {
+                let call = chooser.next(&caller.own);
+                caller
+                    .make(&call)
+                    .await
+                    .map_err(|error| error.to_string())?;
+            }
+            Ok::<(), String>(())
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
     }
     Ok(())
 }
 
-/// Writes a word into every file.
-async fn fill(account: &Account, teller: &mut Teller<'_>, name: &str, word: &str) -> Result<()> {
-    in_session(account, name, |disk| {
-        let folder = disk.join("folder");
-        std::fs::create_dir_all(&folder)?;
-        for number in 0..FILES {
-            // More than a block, so that a file can be torn.
-            let text = format!("{word}\n").repeat(600);
-            std::fs::write(folder.join(number.to_string()), text)?;
+impl Caller {
+    /// Makes a template that all callers of the account clone.
+    async fn make_shared(&mut self, label: &str) -> Result<WorkspaceId> {
+        let create = Call::Create {
+            name: SHARED.to_owned(),
+            template: true,
+        };
+        let workspace = self.make(&create).await?;
+        let word = format!("{label} shared");
+        self.make(&Call::Work { workspace, word }).await?;
+        self.own.0.remove(&workspace);
+        Ok(workspace)
+    }
+
+    /// Says a call, makes it, says that it was answered, and notes what was promised.
+    async fn make(&mut self, call: &Call) -> Result<WorkspaceId> {
+        self.say(Event::Begun {
+            account: self.account.id().to_string(),
+            call: call.clone(),
+        })?;
+        let id = self.insist(call).await?;
+        self.say(Event::Done(id))?;
+        let account = self.account.id().as_str();
+        match call.outcome(account, &self.own) {
+            Some(held) => drop(self.own.0.insert(id, held)),
+            None => drop(self.own.0.remove(&id)),
         }
-        Ok(())
-    })
-    .await?;
-    teller.promise(Some(name), |state| {
-        let held = state.held(name);
-        held.head = word.to_owned();
-    })
+        Ok(id)
+    }
+
+    /// Makes a call, and again as long as another caller's keeps it from being made.
+    async fn insist(&self, call: &Call) -> Result<WorkspaceId> {
+        let mut left = PATIENCE;
+        loop {
+            let answer = call.perform(&self.account).await;
+            let is_busy = |error: &crate::Error| {
+                matches!(error.downcast_ref(), Some(Error::WorkspaceBusy { .. }))
+            };
+            if left == 0 || !answer.as_ref().is_err_and(is_busy) {
+                return answer;
+            }
+            left -= 1;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    fn say(&self, event: Event) -> Result<()> {
+        let entries = self.record.as_deref().map(record::entries_of).transpose()?;
+        let line = Line {
+            caller: self.number,
+            entries: entries.unwrap_or_default(),
+            event,
+        };
+        line.say()
+    }
 }

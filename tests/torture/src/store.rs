@@ -1,0 +1,46 @@
+//! The store that is worked on: sled and overlayfs in one folder.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use workdisk::{Account, WorkspaceManager};
+use workdisk_overlayfs::{OverlayOptions, OverlayVolume};
+use workdisk_sled::SledMetadata;
+
+use crate::Result;
+
+/// How many accounts share it.
+const ACCOUNTS: usize = 4;
+
+pub(crate) struct Store {
+    pub(crate) manager: WorkspaceManager,
+    pub(crate) metadata: Arc<SledMetadata>,
+    pub(crate) volumes: Arc<OverlayVolume>,
+}
+
+impl Store {
+    /// Opens it, which recovers. Layers are merged as often as can be, so that merges are broken too.
+    pub(crate) async fn open(folder: &Path) -> Result<Self> {
+        let metadata = Arc::new(SledMetadata::open(folder.join("metadata")).await?);
+        let options = OverlayOptions::new(folder.join("volumes")).with_merge_width(2);
+        let volumes = Arc::new(OverlayVolume::open_with(options).await?);
+        let manager = WorkspaceManager::open(metadata.clone(), volumes.clone()).await?;
+        Ok(Self {
+            manager,
+            metadata,
+            volumes,
+        })
+    }
+
+    /// The account of a caller, of which several share one.
+    pub(crate) fn account_of(&self, caller: usize) -> Result<Account> {
+        let number = caller % ACCOUNTS;
+        Ok(self.manager.account(format!("account-{number}"))?)
+    }
+
+    pub(crate) fn accounts(&self) -> Result<Vec<Account>> {
+        (0..ACCOUNTS)
+            .map(|number| self.account_of(number))
+            .collect()
+    }
+}
