@@ -1,12 +1,16 @@
 //! Getting all records out, and into a new store: JSON lines, a header first.
 
+use std::collections::HashSet;
 use std::io::{BufRead, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sled::{Batch, Db};
 use workdisk::error::BackendError;
-use workdisk::model::{SnapshotRecord, StoreId, WorkspaceId, WorkspaceRecord};
+use workdisk::model::{
+    ImageRef, Intent, SnapshotId, SnapshotName, SnapshotRecord, StoreId, WorkspaceId,
+    WorkspaceName, WorkspaceRecord,
+};
 
 use crate::encoding::{decode, encode};
 use crate::error::{Result, StoreError};
@@ -56,11 +60,12 @@ impl SledMetadata {
     }
 
     /// Reads an export into this store, which must be new. The store takes the exported one's id and generation, so that
-    /// its volumes know it.
+    /// its volumes know it. The keys of names are computed anew, because the exporting release may have had another
+    /// version of Unicode.
     ///
     /// # Errors
-    /// [`InvalidInput`](workdisk::BackendErrorKind::InvalidInput) if the store has records already, a line is none of an export, or its
-    /// end is missing. Unless it was refused for its records, the store cannot be opened after an error, nor after a crash
+    /// [`InvalidInput`](workdisk::BackendErrorKind::InvalidInput) if the store has records already, a line is none of an export, a name
+    /// or an image breaks its rules, a record stands there twice, or the end is missing. Unless it was refused for its records, the store cannot be opened after an error, nor after a crash
     /// meanwhile: remove the folder then and begin again.
     pub async fn import(self, from: impl BufRead + Send + 'static) -> Result<Self, BackendError> {
         let folder = self.folder.clone();
@@ -132,9 +137,10 @@ fn import(db: &Db, folder: &Path, from: &mut impl BufRead) -> Result<()> {
             StoreError::invalid(format!("line {}: {wrong}", number + 1))
         };
         let line = line.map_err(|error| bad(&error))?;
-        let line = serde_json::from_str(&line).map_err(|error| bad(&error))?;
+        let mut line = serde_json::from_str(&line).map_err(|error| bad(&error))?;
         lines.judge(&line).map_err(|wrong| bad(&wrong))?;
-        lines.take(line)?;
+        parse_again(&mut line).map_err(|wrong| bad(&wrong))?;
+        lines.take(line).map_err(|wrong| bad(&wrong))?;
         if lines.waiting == GROUP {
             lines.waiting = 0;
             let batch = std::mem::take(&mut lines.batch);
@@ -170,8 +176,17 @@ struct Lines {
     workspaces: u64,
     snapshots: u64,
     ended: bool,
+    seen: HashSet<Seen>,
     batch: Batch,
     waiting: usize,
+}
+
+/// What stands in one line only: a second one would take the place of the first.
+#[derive(PartialEq, Eq, Hash)]
+enum Seen {
+    Workspace(WorkspaceId),
+    Snapshot(WorkspaceId, SnapshotId),
+    Sequence(WorkspaceId, u64),
 }
 
 impl Lines {
@@ -201,10 +216,13 @@ impl Lines {
             } => self.header = Some((version, store, generation)),
             Line::Workspace { record } => {
                 self.workspaces += 1;
+                self.once(Seen::Workspace(record.id))?;
                 apply::put_record(&mut self.batch, &record)?;
             }
             Line::Snapshot { workspace, record } => {
                 self.snapshots += 1;
+                self.once(Seen::Snapshot(workspace, record.id))?;
+                self.once(Seen::Sequence(workspace, record.sequence))?;
                 apply::put_snapshot(&mut self.batch, workspace, &record)?;
             }
             Line::End { .. } => self.ended = true,
@@ -212,4 +230,40 @@ impl Lines {
         self.waiting += 1;
         Ok(())
     }
+
+    fn once(&mut self, record: Seen) -> Result<()> {
+        match self.seen.insert(record) {
+            true => Ok(()),
+            false => Err(StoreError::invalid("a second record of one thing")),
+        }
+    }
+}
+
+/// Parses what was parsed when it was made, because a line may be anybody's, and a release may have other rules and
+/// compute other keys than the one that wrote it.
+fn parse_again(line: &mut Line) -> Result<(), workdisk::Error> {
+    match line {
+        Line::Workspace { record } => {
+            if let Some(name) = &mut record.name {
+                *name = WorkspaceName::parse(name.as_str())?;
+            }
+            if let Some(image) = &mut record.image {
+                *image = ImageRef::parse(image.as_str())?;
+            }
+            match record.operation.as_mut().map(|it| &mut it.intent) {
+                Some(Intent::Snapshot { snapshot }) => parse_name_again(snapshot),
+                Some(Intent::Restore { save_head_as, .. }) => {
+                    save_head_as.iter_mut().try_for_each(parse_name_again)
+                }
+                _ => Ok(()),
+            }
+        }
+        Line::Snapshot { record, .. } => parse_name_again(record),
+        Line::Header { .. } | Line::End { .. } => Ok(()),
+    }
+}
+
+fn parse_name_again(snapshot: &mut SnapshotRecord) -> Result<(), workdisk::Error> {
+    snapshot.name = SnapshotName::parse(snapshot.name.as_str())?;
+    Ok(())
 }

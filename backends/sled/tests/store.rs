@@ -197,6 +197,76 @@ async fn export_read_into_a_new_store_gives_the_same_records() {
     assert_eq!(*refused.kind(), BackendErrorKind::InvalidInput);
 }
 
+/// An export with a workspace and a snapshot, as text.
+async fn exported(folder: &Path) -> String {
+    let store = SledMetadata::open(folder.join("exported")).await.unwrap();
+    let mut one = record("Straße");
+    insert(&store, &one).await;
+    let put = vec![SnapshotChange::Put(snapshot(1))];
+    assert_eq!(update(&store, &mut one, put).await, Outcome::Done);
+    let file = folder.join("export");
+    store
+        .export(fs::File::create(&file).unwrap())
+        .await
+        .unwrap();
+    fs::read_to_string(file).unwrap()
+}
+
+/// A store by another version of Unicode is to be exported and imported, but the import kept the keys of the old version,
+/// under which the new one does not look.
+#[tokio::test]
+async fn imported_name_is_found_by_this_release_s_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = exported(folder.path()).await;
+    let old = text
+        .replace(r#""key":"strasse""#, r#""key":"straße""#)
+        .replace(r#""key":"snapshot 1""#, r#""key":"Snapshot 1""#);
+    assert_ne!(old, text);
+    let new = SledMetadata::open(folder.path().join("new")).await.unwrap();
+    let new = new.import(std::io::Cursor::new(old)).await.unwrap();
+    let name = WorkspaceName::parse("STRASSE").unwrap();
+    let found = new.workspaces_named(&account(), name.key()).await.unwrap();
+    assert_eq!(found.len(), 1);
+    let name = SnapshotName::parse("SNAPSHOT 1").unwrap();
+    let snapshot = new.snapshot_named(found[0].id, name.key()).await.unwrap();
+    assert!(snapshot.is_some());
+}
+
+/// A line was taken as it stood: with a name of control characters, with an image that is none, and again in the place of
+/// the one before, which the count at the end did not tell.
+#[tokio::test]
+async fn line_that_no_store_could_have_exported_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = exported(folder.path()).await;
+    let lines: Vec<&str> = text.lines().collect();
+    let twice = |line: usize, counts: &str| {
+        let mut lines = lines.clone();
+        lines.insert(line, lines[line]);
+        lines
+            .join("\n")
+            .replace(r#""workspaces":1,"snapshots":1"#, counts)
+    };
+    let hostile = [
+        text.replace(r#""text":"Straße""#, r#""text":"over\u001b[2J""#),
+        text.replace(r#""text":"snapshot 1""#, r#""text":"""#),
+        text.replace(r#""image":null"#, r#""image":"../../etc""#),
+        twice(1, r#""workspaces":2,"snapshots":1"#),
+        twice(2, r#""workspaces":1,"snapshots":2"#),
+    ];
+    for (number, hostile) in hostile.into_iter().enumerate() {
+        assert_ne!(hostile, text);
+        let new = SledMetadata::open(folder.path().join(number.to_string()));
+        let imported = new
+            .await
+            .unwrap()
+            .import(std::io::Cursor::new(hostile))
+            .await;
+        let refused = imported.unwrap_err();
+        assert_eq!(*refused.kind(), BackendErrorKind::InvalidInput, "{refused}");
+        assert!(refused.to_string().contains("line "), "{refused}");
+    }
+}
+
 /// An export that was cut short gave a store without the rest of its records, and nothing told of it.
 #[tokio::test]
 async fn part_of_an_export_is_refused_and_never_opens_as_a_store() {
