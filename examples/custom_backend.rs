@@ -24,7 +24,9 @@ use workdisk::model::{
     WorkspaceFilter, WorkspaceId, WorkspaceRecord,
 };
 use workdisk::session::holders_under;
-use workdisk::volume::{MountRecipe, Usage, VolumeFault, VolumeInfo, VolumeKind, VolumeStatus};
+use workdisk::volume::{
+    MAX_LABEL, MountRecipe, Usage, VolumeFault, VolumeInfo, VolumeKind, VolumeStatus,
+};
 use workdisk::{BackendError, BackendErrorKind, Metadata, Volume, WorkspaceManager};
 
 type Result<T> = std::result::Result<T, BackendError>;
@@ -342,7 +344,7 @@ impl Metadata for JsonMetadata {
     }
 }
 
-/// Disks as folders: `active/ID` and `frozen/ID`, and `draft/ID` while one is copied.
+/// Disks as folders: `active/ID` and `frozen/ID`, and `draft/ID` while one is copied; `labels/ID` beside them.
 ///
 /// # Limitations
 /// As [`JsonMetadata`]; and a program that starts with a disk as its working folder while it is frozen is not stopped.
@@ -360,7 +362,7 @@ impl CopiedFolders {
         let root = root.canonicalize().map_err(&opened)?;
         // What a dead process had not finished.
         delete(&root.join("draft"))?;
-        for folder in ["active", "frozen", "draft"] {
+        for folder in ["active", "frozen", "draft", "labels"] {
             fs::create_dir_all(root.join(folder)).map_err(&opened)?;
         }
         Ok(Self {
@@ -388,6 +390,10 @@ impl CopiedFolders {
             "frozen"
         };
         self.root.join(kind).join(id.to_string())
+    }
+
+    fn label_file(&self, id: VolumeId) -> PathBuf {
+        self.root.join("labels").join(id.to_string())
     }
 
     fn kind(&self, id: VolumeId) -> Option<VolumeKind> {
@@ -588,6 +594,12 @@ impl Volume for CopiedFolders {
                 if kind == VolumeKind::Active {
                     this.must_be_idle(id, mounted.contains(&id))?;
                 }
+                match fs::remove_file(this.label_file(id)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(failed("remove a label")(error));
+                    }
+                    _ => {}
+                }
                 // It is gone as a whole, whatever becomes of the deletion.
                 let gone = this.root.join("draft").join(id.to_string());
                 fs::rename(this.folder(kind, id), &gone).map_err(failed("remove a volume"))?;
@@ -609,6 +621,26 @@ impl Volume for CopiedFolders {
                 .filter_map(|id| this.status_of(id, mounted))
                 .take(limit)
                 .collect())
+        })
+        .await
+    }
+
+    async fn set_label(&self, id: VolumeId, label: &str) -> Result<()> {
+        let label = label.to_owned();
+        self.call(move |this, _| {
+            if label.len() > MAX_LABEL {
+                return Err(BackendError::invalid_input("the label is too long"));
+            }
+            this.find(id, this.kind(id).unwrap_or(VolumeKind::Active))?;
+            replace(&this.label_file(id), &label).map_err(failed("write a label"))
+        })
+        .await
+    }
+
+    async fn label(&self, id: VolumeId) -> Result<Option<String>> {
+        self.call(move |this, _| match this.kind(id) {
+            None => Ok(None),
+            Some(_) => load(&this.label_file(id)),
         })
         .await
     }

@@ -73,6 +73,10 @@ impl VolumeInfo {
     }
 }
 
+/// The greatest length of a [label](Volume::set_label), in bytes: what every file system takes as one extended attribute
+/// that it writes in one step.
+pub const MAX_LABEL: usize = 3_000;
+
 /// Whether a volume can still change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum VolumeKind {
@@ -220,7 +224,7 @@ pub trait Volume: fmt::Debug + Send + Sync + 'static {
     /// What the backend is and can do. The same at every call.
     fn info(&self) -> VolumeInfo;
 
-    /// Ties the volumes to a metadata store, before anything else is done with them.
+    /// Ties the volumes to a metadata store, before anything else is done with them but reading.
     ///
     /// Volumes that were never tied take the store if there are none of them yet. Otherwise the store MUST be the one that
     /// they know, and its generation MUST be greater than the last that they saw: a store that is new, another, or
@@ -287,6 +291,22 @@ pub trait Volume: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<VolumeStatus>, BackendError>;
 
+    /// Puts a text beside a volume, instead of the one that is there.
+    ///
+    /// It is none of the volume's files, goes when the volume goes, and is taken over neither by a fork nor by what is frozen.
+    /// After a crash the text is the old one or the new one, whole. It survives the death of the process; it need not survive
+    /// power loss before something else of the volumes is made durable, so that it costs no waiting for the disk.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::BackendErrorKind::InvalidInput) for more than [`MAX_LABEL`] bytes, with nothing changed.
+    async fn set_label(&self, id: VolumeId, label: &str) -> Result<(), BackendError>;
+
+    /// The text beside a volume. `None` if it has none or is not there. It works before [`bind`](Self::bind).
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::BackendErrorKind::Corrupt) if the text is damaged.
+    async fn label(&self, id: VolumeId) -> Result<Option<String>, BackendError>;
+
     /// How much of the disk a volume takes. It may walk what has changed since it was last asked.
     async fn usage(&self, id: VolumeId) -> Result<Usage, BackendError>;
 
@@ -352,6 +372,14 @@ impl<V: Volume + ?Sized> Volume for Arc<V> {
         limit: usize,
     ) -> Result<Vec<VolumeStatus>, BackendError> {
         (**self).list(after, limit).await
+    }
+
+    async fn set_label(&self, id: VolumeId, label: &str) -> Result<(), BackendError> {
+        (**self).set_label(id, label).await
+    }
+
+    async fn label(&self, id: VolumeId) -> Result<Option<String>, BackendError> {
+        (**self).label(id).await
     }
 
     async fn usage(&self, id: VolumeId) -> Result<Usage, BackendError> {

@@ -29,6 +29,8 @@ pub(crate) enum DirectoryError {
     #[error("{object} is damaged: {problem}")]
     Corrupt { object: String, problem: String },
     #[error("{0}")]
+    InvalidInput(String),
+    #[error("{0}")]
     Unsupported(String),
     #[error("could not {doing}: {source}")]
     Io {
@@ -78,6 +80,7 @@ impl From<DirectoryError> for BackendError {
             DirectoryError::InUse => BackendErrorKind::InUse,
             DirectoryError::Mismatch(_) => BackendErrorKind::Mismatch,
             DirectoryError::Corrupt { object, .. } => BackendErrorKind::Corrupt { object },
+            DirectoryError::InvalidInput(_) => BackendErrorKind::InvalidInput,
             DirectoryError::Unsupported(_) => BackendErrorKind::Unsupported,
             DirectoryError::Io { doing, source } => {
                 return BackendError::io(format!("could not {doing}"), source);

@@ -6,6 +6,7 @@
 //!   lock              held as long as the volumes are open
 //!   active/<V>/data   the files of an active volume
 //!   frozen/<V>/data   the files of a frozen one
+//!         .../label   beside them: the volume's label
 //!         .../whole   beside them: is there unless the volume is being removed where it is
 //!   staging/          what is being made
 //!   trash/            what is being deleted

@@ -13,6 +13,7 @@ mod error;
 mod folder;
 mod format;
 mod holds;
+mod label;
 mod layout;
 mod locks;
 mod measure;

@@ -15,6 +15,7 @@ use crate::copy::copy_tree;
 use crate::error::{DirectoryError, Doing, Result};
 use crate::format::Format;
 use crate::holds::{holders_of, mounters_of};
+use crate::label::remove_label;
 use crate::layout::{Layout, make_folder};
 use crate::locks::{Access, Locks};
 use crate::measure::allocated_bytes;
@@ -23,9 +24,9 @@ use crate::trash::{Trash, WHOLE};
 /// What the calls share; every method blocks.
 #[derive(Debug)]
 pub(crate) struct Store {
-    layout: Layout,
+    pub(crate) layout: Layout,
     trash: Arc<Trash>,
-    locks: Locks,
+    pub(crate) locks: Locks,
     format: Mutex<Format>,
     mounted: Mutex<HashSet<VolumeId>>,
 }
@@ -103,7 +104,10 @@ impl Store {
                 self.need_unused(from, kind)?;
             }
             let source = self.layout.open_volume(from, kind)?;
-            self.make(to, other, |folder, links| copy_tree(source, folder, links))
+            self.make(to, other, |folder, links| {
+                copy_tree(source, folder.try_clone().doing("make a copy")?, links)?;
+                remove_label(folder)
+            })
         })
     }
 
@@ -231,7 +235,7 @@ impl Store {
     }
 
     /// Deletes what is left of an attempt; what cannot be deleted now is when the volumes are opened again.
-    fn discard(&self, names: &[String]) {
+    pub(crate) fn discard(&self, names: &[String]) {
         for name in names {
             // Often there is nothing of that name.
             let _gone = self.trash.take(self.layout.staging().as_fd(), name);
@@ -249,7 +253,7 @@ impl Store {
         self.mounted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn need_any(&self, id: VolumeId) -> Result<VolumeKind> {
+    pub(crate) fn need_any(&self, id: VolumeId) -> Result<VolumeKind> {
         let kind = self.layout.kind_of(id)?;
         kind.ok_or(DirectoryError::NotFound(id))
     }

@@ -144,6 +144,15 @@ impl Volume for DirectoryVolume {
         self.run(move |store| store.list(after, limit)).await
     }
 
+    async fn set_label(&self, id: VolumeId, label: &str) -> std::result::Result<(), BackendError> {
+        let label = label.to_owned();
+        self.run(move |store| store.set_label(id, &label)).await
+    }
+
+    async fn label(&self, id: VolumeId) -> std::result::Result<Option<String>, BackendError> {
+        self.run(move |store| store.label(id)).await
+    }
+
     async fn usage(&self, id: VolumeId) -> std::result::Result<Usage, BackendError> {
         self.run(move |store| store.usage(id)).await
     }

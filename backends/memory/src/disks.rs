@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use workdisk::metadata::Generation;
 use workdisk::model::VolumeId;
 use workdisk::session::holders_under;
-use workdisk::volume::{Usage, VolumeFault, VolumeKind, VolumeStatus};
+use workdisk::volume::{MAX_LABEL, Usage, VolumeFault, VolumeKind, VolumeStatus};
 use workdisk::{BackendError, BackendErrorKind, Holder};
 
 use crate::copy::copy_tree;
@@ -21,6 +21,7 @@ use crate::digest::digest;
 pub(crate) struct Disks {
     root: TempDir,
     volumes: BTreeMap<VolumeId, Disk>,
+    labels: BTreeMap<VolumeId, String>,
     bound: Option<Generation>,
 }
 
@@ -61,6 +62,8 @@ pub(crate) enum DiskError {
     },
     #[error("frozen volume {id} was written to")]
     Written { id: VolumeId },
+    #[error("the label of volume {id} has more than {MAX_LABEL} bytes")]
+    LongLabel { id: VolumeId },
     #[error("bind: {reason}")]
     Mismatch { reason: &'static str },
     #[error("{operation} of volume {id}")]
@@ -82,6 +85,7 @@ impl From<DiskError> for BackendError {
             DiskError::Written { id } => BackendErrorKind::Corrupt {
                 object: id.to_string(),
             },
+            DiskError::LongLabel { .. } => BackendErrorKind::InvalidInput,
             DiskError::Mismatch { .. } => BackendErrorKind::Mismatch,
             DiskError::Io { source, .. } => return BackendError::io(message, source),
         };
@@ -94,6 +98,7 @@ impl Disks {
         Ok(Self {
             root: tempfile::tempdir()?,
             volumes: BTreeMap::new(),
+            labels: BTreeMap::new(),
             bound: None,
         })
     }
@@ -193,7 +198,21 @@ impl Disks {
             source,
         })?;
         self.volumes.remove(&id);
+        self.labels.remove(&id);
         Ok(())
+    }
+
+    pub(crate) fn set_label(&mut self, id: VolumeId, label: String) -> Result<(), DiskError> {
+        self.find("set_label", id)?;
+        if label.len() > MAX_LABEL {
+            return Err(DiskError::LongLabel { id });
+        }
+        self.labels.insert(id, label);
+        Ok(())
+    }
+
+    pub(crate) fn label(&self, id: VolumeId) -> Option<String> {
+        self.labels.get(&id).cloned()
     }
 
     pub(crate) fn status(&self, id: VolumeId) -> Option<VolumeStatus> {

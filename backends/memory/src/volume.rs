@@ -115,6 +115,15 @@ impl Volume for MemoryVolume {
         self.run(move |disks| Ok(disks.list(after, limit))).await
     }
 
+    async fn set_label(&self, id: VolumeId, label: &str) -> Result<(), BackendError> {
+        let label = label.to_owned();
+        self.run(move |disks| disks.set_label(id, label)).await
+    }
+
+    async fn label(&self, id: VolumeId) -> Result<Option<String>, BackendError> {
+        self.run(move |disks| Ok(disks.label(id))).await
+    }
+
     async fn usage(&self, id: VolumeId) -> Result<Usage, BackendError> {
         self.run(move |disks| disks.usage(id)).await
     }

@@ -66,6 +66,21 @@ impl Disk {
         })
     }
 
+    /// Makes an empty file with an extended attribute.
+    pub(crate) fn file_with(
+        &self,
+        at: impl AsFd,
+        name: &str,
+        attribute: &str,
+        value: &[u8],
+    ) -> Result<()> {
+        self.step("make the file", name, || {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            let file = fs::openat(&at, name, flags, Mode::RUSR | Mode::WUSR)?;
+            fs::fsetxattr(&file, attribute, value, fs::XattrFlags::CREATE)
+        })
+    }
+
     /// Removes a file, or a folder with all that is in it.
     pub(crate) fn remove_tree(&self, at: impl AsFd, name: &str) -> Result<()> {
         let path = CString::new(name).expect("because a name in a folder holds no zero byte");

@@ -41,6 +41,8 @@ pub(crate) enum OverlayError {
         object: String,
         effect: &'static str,
     },
+    #[error("{0}")]
+    InvalidInput(String),
     #[error("an earlier write could not be made durable; reopen the volumes to go on")]
     Poisoned,
     #[error("{0}")]
@@ -95,6 +97,7 @@ impl From<OverlayError> for BackendError {
             OverlayError::InUse(_) => BackendError::new(BackendErrorKind::InUse, message),
             OverlayError::Mismatch(_) => BackendError::new(BackendErrorKind::Mismatch, message),
             OverlayError::Corrupt { object, .. } => BackendError::corrupt(object, message),
+            OverlayError::InvalidInput(_) => BackendError::invalid_input(message),
             OverlayError::Poisoned => BackendError::unavailable(message),
             OverlayError::Unusable(_) => BackendError::unsupported(message),
             OverlayError::Panicked(source) => {

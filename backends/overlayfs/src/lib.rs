@@ -11,6 +11,7 @@
 //! layers/<layer>/    fs (the files), work (of an upper layer), parent, ref.0, size, weight
 //! active/<volume>    refers to the volume's upper layer
 //! frozen/<volume>    refers to the volume's newest layer
+//! labels/<volume>    the volume's label, as an extended attribute
 //! staging/  trash/   what is being made and removed
 //! mounts/<volume>    where the volume is mounted
 //! swept              is there unless layers may be left to which nobody refers

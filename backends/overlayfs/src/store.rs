@@ -18,8 +18,8 @@ use crate::merge::Merges;
 use crate::options::OverlayOptions;
 use crate::overlay::{Attachment, propagation};
 
-const FOLDERS: [&str; 8] = [
-    "layers", "active", "frozen", "staging", "trash", "mounts", "empty", "spare",
+const FOLDERS: [&str; 9] = [
+    "layers", "active", "frozen", "labels", "staging", "trash", "mounts", "empty", "spare",
 ];
 
 /// The folders of a store and what puts its calls in order.
@@ -33,6 +33,7 @@ pub(crate) struct Store {
     pub(crate) layers: OwnedFd,
     pub(crate) active: OwnedFd,
     pub(crate) frozen: OwnedFd,
+    pub(crate) labels: OwnedFd,
     pub(crate) staging: OwnedFd,
     pub(crate) trash: OwnedFd,
     pub(crate) disk: Disk,
@@ -97,6 +98,7 @@ impl OpenStore {
             layers,
             active: open_dir(&root_fd, "active")?,
             frozen: open_dir(&root_fd, "frozen")?,
+            labels: open_dir(&root_fd, "labels")?,
             staging: open_dir(&root_fd, "staging")?,
             trash: open_dir(&root_fd, "trash")?,
             root,

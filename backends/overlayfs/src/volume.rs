@@ -70,6 +70,7 @@ impl OverlayVolume {
             open: Arc::new(open),
         };
         volume.sweep_later();
+        volume.sweep_labels_later();
         Ok(volume)
     }
 
@@ -117,6 +118,16 @@ impl OverlayVolume {
                 }
             }));
         }
+    }
+
+    /// Removes what a crash left of removed volumes. The next opening does what fails.
+    fn sweep_labels_later(&self) {
+        let store = Arc::clone(&self.open.store);
+        drop(spawn_blocking(move || {
+            if let Err(error) = store.sweep_labels() {
+                tracing::debug!(%error, "there may be labels of no volume");
+            }
+        }));
     }
 
     #[cfg(test)]
@@ -189,6 +200,15 @@ impl Volume for OverlayVolume {
         limit: usize,
     ) -> Result<Vec<VolumeStatus>, BackendError> {
         self.run(move |store| store.list(after, limit)).await
+    }
+
+    async fn set_label(&self, id: VolumeId, label: &str) -> Result<(), BackendError> {
+        let label = label.to_owned();
+        self.run(move |store| store.set_label(id, &label)).await
+    }
+
+    async fn label(&self, id: VolumeId) -> Result<Option<String>, BackendError> {
+        self.run(move |store| store.label(id)).await
     }
 
     async fn usage(&self, id: VolumeId) -> Result<Usage, BackendError> {

@@ -189,6 +189,17 @@ macro_rules! for_each_volume_case {
                 pages_are_complete_and_in_order
                 page_begins_after_a_removed_volume
             }
+            labels {
+                label_comes_back
+                label_of_any_text_is_kept
+                label_is_replaced_by_the_next
+                label_that_is_too_long_is_invalid
+                absent_volume_takes_no_label
+                removed_volume_takes_its_label_along
+                fork_and_frozen_volume_begin_without_a_label
+                label_of_a_mounted_volume_is_none_of_its_files
+                one_of_racing_labels_stands_whole
+            }
             bind {
                 new_volumes_take_any_store
                 volumes_that_were_never_tied_refuse
@@ -217,6 +228,7 @@ macro_rules! for_each_volume_case {
                 volumes_and_files_are_still_there
                 removed_volume_stays_away
                 generation_is_still_known
+                labels_are_still_there
             }
         }
     };

@@ -283,6 +283,16 @@ impl Volume for SteppedVolume {
         self.inner.list(after, limit).await
     }
 
+    async fn set_label(&self, id: VolumeId, label: &str) -> Result<(), BackendError> {
+        self.steps
+            .step("set_label", self.inner.set_label(id, label))
+            .await
+    }
+
+    async fn label(&self, id: VolumeId) -> Result<Option<String>, BackendError> {
+        self.inner.label(id).await
+    }
+
     async fn usage(&self, id: VolumeId) -> Result<Usage, BackendError> {
         self.inner.usage(id).await
     }

@@ -5,6 +5,7 @@ mod create;
 mod find;
 mod freeze;
 mod hold;
+mod label;
 mod list;
 mod mount;
 mod remove;

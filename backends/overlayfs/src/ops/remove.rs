@@ -21,6 +21,7 @@ impl Store {
                 self.must_be_removable(volume, &name)?;
             }
             let folder = self.folder(kind);
+            self.drop_label(&name);
             match self.throw_away(folder, &name) {
                 Ok(()) => {
                     self.disk.sync(&self.trash, "trash")?;

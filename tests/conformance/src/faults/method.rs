@@ -44,6 +44,10 @@ pub enum Method {
     Status,
     /// [`Volume::list`](workdisk::Volume::list).
     ListVolumes,
+    /// [`Volume::set_label`](workdisk::Volume::set_label).
+    SetLabel,
+    /// [`Volume::label`](workdisk::Volume::label).
+    Label,
     /// [`Volume::usage`](workdisk::Volume::usage).
     Usage,
     /// [`Volume::check`](workdisk::Volume::check).

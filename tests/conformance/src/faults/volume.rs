@@ -97,6 +97,15 @@ impl Volume for FaultyVolume {
         self.faults.pass(Method::ListVolumes, call).await
     }
 
+    async fn set_label(&self, id: VolumeId, label: &str) -> Result<(), BackendError> {
+        let call = self.inner.set_label(id, label);
+        self.faults.pass(Method::SetLabel, call).await
+    }
+
+    async fn label(&self, id: VolumeId) -> Result<Option<String>, BackendError> {
+        self.faults.pass(Method::Label, self.inner.label(id)).await
+    }
+
     async fn usage(&self, id: VolumeId) -> Result<Usage, BackendError> {
         self.faults.pass(Method::Usage, self.inner.usage(id)).await
     }

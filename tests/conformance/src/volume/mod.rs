@@ -7,6 +7,7 @@ pub mod fidelity;
 pub mod hostile;
 pub mod immutability;
 pub mod independence;
+pub mod labels;
 pub mod lifecycle;
 pub mod listing;
 pub mod recipes;

@@ -73,3 +73,29 @@ pub async fn generation_is_still_known<H: VolumeHarness>(harness: H) {
     let bound = volumes.bind(Generation::new(store, 8), false).await;
     bound.expect("the store is known and has moved on");
 }
+
+/// "It survives the death of the process", and "it works before `bind`".
+pub async fn labels_are_still_there<H: VolumeHarness>(harness: H) {
+    let volumes = harness.open().await;
+    let bound = volumes
+        .bind(Generation::new(StoreId::new(), 1), false)
+        .await;
+    bound.expect("it is the first");
+    let active = create(&volumes).await;
+    let frozen = freeze(&volumes, active).await;
+    let bare = create(&volumes).await;
+    for (id, label) in [(active, "old"), (active, "new"), (frozen, "frozen")] {
+        let set = volumes.set_label(id, label).await;
+        set.expect("a volume that is there takes a label");
+    }
+    drop(volumes);
+    let volumes = harness.open().await;
+    for (id, label) in [
+        (active, Some("new")),
+        (frozen, Some("frozen")),
+        (bare, None),
+    ] {
+        let read = volumes.label(id).await.expect("a read is answered");
+        assert_eq!(read.as_deref(), label);
+    }
+}

@@ -68,6 +68,9 @@ caught! {
     tie_to_any_store_is_caught: TakesAnyStore => bind::another_store_is_a_mismatch;
     unclaimed_recipe_is_caught: GivesUnclaimedRecipes => recipes::unclaimed_recipe_is_unsupported;
     lost_mode_is_caught: LosesModes => fidelity::modes_are_kept;
+    label_that_stays_is_caught: KeepsTheFirstLabel => labels::label_is_replaced_by_the_next;
+    label_of_the_parent_is_caught: TakesTheLabelOver => labels::fork_and_frozen_volume_begin_without_a_label;
+    label_left_behind_is_caught: LeavesTheLabelBehind => labels::removed_volume_takes_its_label_along;
 }
 
 /// A disk that keeps nothing.

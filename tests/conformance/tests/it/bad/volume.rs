@@ -25,6 +25,9 @@ pub(super) enum VolumeFlaw {
     TakesAnyStore,
     GivesUnclaimedRecipes,
     LosesModes,
+    KeepsTheFirstLabel,
+    TakesTheLabelOver,
+    LeavesTheLabelBehind,
 }
 
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub(super) struct BadVolume {
     stands_for: Mutex<HashMap<VolumeId, VolumeId>>,
     /// Which volume is to be frozen as which, when somebody asks for it.
     put_off: Mutex<HashMap<VolumeId, VolumeId>>,
+    /// Labels that outlive their volumes.
+    labels: Mutex<HashMap<VolumeId, String>>,
 }
 
 impl BadVolume {
@@ -47,6 +52,7 @@ impl BadVolume {
             first_forks: Mutex::default(),
             stands_for: Mutex::default(),
             put_off: Mutex::default(),
+            labels: Mutex::default(),
         }
     }
 
@@ -110,6 +116,12 @@ impl Volume for BadVolume {
         if answer.is_err() && self.has(VolumeFlaw::LeaksOnFailure) {
             self.inner.create(id).await?;
         }
+        if answer.is_ok()
+            && self.has(VolumeFlaw::TakesTheLabelOver)
+            && let Some(label) = self.inner.label(parent).await?
+        {
+            self.inner.set_label(id, &label).await?;
+        }
         if answer.is_ok() && self.has(VolumeFlaw::LosesModes) {
             self.level_modes(id).await?;
         }
@@ -167,6 +179,23 @@ impl Volume for BadVolume {
     ) -> Result<Vec<VolumeStatus>, BackendError> {
         let after = after.filter(|_| !self.has(VolumeFlaw::ListsAPageTwice));
         self.inner.list(after, limit).await
+    }
+
+    async fn set_label(&self, id: VolumeId, label: &str) -> Result<(), BackendError> {
+        if self.has(VolumeFlaw::KeepsTheFirstLabel) && self.inner.label(id).await?.is_some() {
+            return Ok(());
+        }
+        if self.has(VolumeFlaw::LeavesTheLabelBehind) {
+            self.labels.lock().unwrap().insert(id, label.to_owned());
+        }
+        self.inner.set_label(self.real(id), label).await
+    }
+
+    async fn label(&self, id: VolumeId) -> Result<Option<String>, BackendError> {
+        if let Some(label) = self.labels.lock().unwrap().get(&id) {
+            return Ok(Some(label.clone()));
+        }
+        self.inner.label(self.real(id)).await
     }
 
     async fn usage(&self, id: VolumeId) -> Result<Usage, BackendError> {
