@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 use workdisk::manager::{CloneWorkspace, CreateWorkspace, StartSession};
 use workdisk::metadata::{
-    Change, Generation, Outcome, SessionPosition, SnapshotChange, session_position,
+    Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition, SnapshotChange,
+    session_position,
 };
 use workdisk::model::{
     AccountId, NameKey, SessionType, SnapshotId, SnapshotRecord, StoreId, Timestamp, VolumeId,
@@ -341,6 +342,24 @@ impl Metadata for JsonMetadata {
         found.sort_by_key(session_position);
         found.truncate(limit);
         Ok(found)
+    }
+
+    async fn all(
+        &self,
+        after: Option<RecordPosition>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>> {
+        let after = after.map(|(_, id)| id);
+        self.select(limit, |record| Some(record.id) > after)
+    }
+
+    async fn check(&self, _account: Option<&AccountId>) -> Result<Vec<MetadataFault>> {
+        // There are no indexes, and a file that cannot be read does not open.
+        self.read(|_| Vec::new())
+    }
+
+    async fn repair(&self, _account: Option<&AccountId>) -> Result<Vec<MetadataFault>> {
+        self.read(|_| Vec::new())
     }
 }
 

@@ -111,8 +111,55 @@ pub enum Outcome {
     SnapshotNameTaken,
 }
 
+/// Where a page of all records begins: after the record of that workspace, which may be gone.
+pub type RecordPosition = (AccountId, WorkspaceId);
+
 /// Where a page of sessions begins: after the session that ends then, on that workspace.
 pub type SessionPosition = (Timestamp, WorkspaceId);
+
+/// What is wrong with a metadata store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MetadataFault {
+    /// The account whose data it touches, if that can be told.
+    pub account: Option<AccountId>,
+    /// The workspace, if that can be told.
+    pub workspace: Option<WorkspaceId>,
+    /// The record or the entry of an index.
+    pub object: String,
+    /// What is wrong with it and what follows from that.
+    pub effect: String,
+    /// Whether [`Metadata::repair`] mends it, from what the store holds besides.
+    pub mendable: bool,
+}
+
+impl MetadataFault {
+    /// Reports a fault that cannot be mended from what the store holds.
+    pub fn new(object: impl Into<String>, effect: impl Into<String>) -> Self {
+        Self {
+            account: None,
+            workspace: None,
+            object: object.into(),
+            effect: effect.into(),
+            mendable: false,
+        }
+    }
+
+    /// Says what it touches.
+    #[must_use]
+    pub fn of(mut self, account: Option<AccountId>, workspace: Option<WorkspaceId>) -> Self {
+        self.account = account;
+        self.workspace = workspace;
+        self
+    }
+
+    /// Says that [`Metadata::repair`] mends it.
+    #[must_use]
+    pub fn with_mend(mut self) -> Self {
+        self.mendable = true;
+        self
+    }
+}
 
 /// A store of workspace records.
 ///
@@ -223,6 +270,29 @@ pub trait Metadata: fmt::Debug + Send + Sync + 'static {
         after: Option<SessionPosition>,
         limit: usize,
     ) -> Result<Vec<WorkspaceRecord>, BackendError>;
+
+    /// The records of all accounts, in an order of the store's own that stays the same, those after the place of `after`
+    /// only, `limit` at most.
+    ///
+    /// A record that cannot be read is left out, and is for [`check`](Self::check) to name. Fewer than `limit` are answered
+    /// only if there are no more.
+    async fn all(
+        &self,
+        after: Option<RecordPosition>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError>;
+
+    /// Looks through everything, or through all of one account, for faults of the store itself, and changes nothing: what
+    /// cannot be read, and indexes that do not agree with the records. It goes on past each fault. No fault is an empty list,
+    /// also while others commit.
+    ///
+    /// What is asked for one account tells nothing of another.
+    async fn check(&self, account: Option<&AccountId>) -> Result<Vec<MetadataFault>, BackendError>;
+
+    /// Mends the faults that [`check`](Self::check) calls mendable, durably, and answers those that it mended. It loses
+    /// nothing: it makes indexes agree with the records, and touches no record.
+    async fn repair(&self, account: Option<&AccountId>)
+    -> Result<Vec<MetadataFault>, BackendError>;
 }
 
 /// Where a record stands among the [`sessions`](Metadata::sessions), or `None` without a session.
@@ -318,5 +388,24 @@ impl<M: Metadata + ?Sized> Metadata for Arc<M> {
         limit: usize,
     ) -> Result<Vec<WorkspaceRecord>, BackendError> {
         (**self).sessions(until, after, limit).await
+    }
+
+    async fn all(
+        &self,
+        after: Option<RecordPosition>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        (**self).all(after, limit).await
+    }
+
+    async fn check(&self, account: Option<&AccountId>) -> Result<Vec<MetadataFault>, BackendError> {
+        (**self).check(account).await
+    }
+
+    async fn repair(
+        &self,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<MetadataFault>, BackendError> {
+        (**self).repair(account).await
     }
 }

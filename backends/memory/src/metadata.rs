@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use workdisk::metadata::{Change, Generation, Outcome, SessionPosition, session_position};
+use workdisk::metadata::{
+    Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition, session_position,
+};
 use workdisk::model::{
     AccountId, NameKey, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId,
     WorkspaceRecord,
@@ -156,5 +158,32 @@ impl Metadata for MemoryMetadata {
             .take(limit)
             .map(|(_, record)| record.clone())
             .collect())
+    }
+
+    async fn all(
+        &self,
+        after: Option<RecordPosition>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        let records = self.records();
+        let later = records
+            .all()
+            .filter(|record| after.as_ref().is_none_or(|(_, after)| record.id > *after));
+        Ok(later.take(limit).cloned().collect())
+    }
+
+    async fn check(
+        &self,
+        _account: Option<&AccountId>,
+    ) -> Result<Vec<MetadataFault>, BackendError> {
+        // A change is refused that would make one, and nothing else writes here.
+        Ok(Vec::new())
+    }
+
+    async fn repair(
+        &self,
+        _account: Option<&AccountId>,
+    ) -> Result<Vec<MetadataFault>, BackendError> {
+        Ok(Vec::new())
     }
 }

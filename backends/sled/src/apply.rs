@@ -13,6 +13,9 @@ use crate::keys;
 /// What a request is answered with once its batch is written; nothing is to be written without one.
 pub(crate) type Judged<T> = (T, Option<Batch>);
 
+/// A key of an index, and what stands there.
+pub(crate) type Entry = (Vec<u8>, Vec<u8>);
+
 /// What the store says of itself.
 pub(crate) fn format(db: &Db) -> Result<Format> {
     let bytes = db.get(keys::FORMAT)?;
@@ -176,19 +179,28 @@ fn name_is_taken(db: &Db, record: &WorkspaceRecord) -> Result<bool> {
 
 /// Puts a record with its places in the indexes.
 pub(crate) fn put_record(batch: &mut Batch, record: &WorkspaceRecord) -> Result<()> {
-    let account = record.account.as_str().as_bytes();
     batch.insert(keys::record(&record.account, record.id), encode(record)?);
-    batch.insert(keys::account(record.id), account);
-    if let Some(name) = &record.name {
-        batch.insert(keys::name(&record.account, name.key(), record.id), &[]);
-    }
-    if record.is_in_flight() {
-        batch.insert(keys::in_flight(record.id), account);
-    }
-    if let Some(position) = session_position(record) {
-        batch.insert(keys::session(position), account);
+    for (key, value) in entries_of(record) {
+        batch.insert(key, value);
     }
     Ok(())
+}
+
+/// A record's entries in the indexes.
+pub(crate) fn entries_of(record: &WorkspaceRecord) -> Vec<Entry> {
+    let account = record.account.as_str().as_bytes();
+    let mut entries = vec![(keys::account(record.id), account.to_vec())];
+    if let Some(name) = &record.name {
+        let key = keys::name(&record.account, name.key(), record.id);
+        entries.push((key, Vec::new()));
+    }
+    if record.is_in_flight() {
+        entries.push((keys::in_flight(record.id), account.to_vec()));
+    }
+    if let Some(position) = session_position(record) {
+        entries.push((keys::session(position), account.to_vec()));
+    }
+    entries
 }
 
 fn take_indexes_away(batch: &mut Batch, record: &WorkspaceRecord) {
@@ -207,17 +219,26 @@ pub(crate) fn put_snapshot(
     workspace: WorkspaceId,
     snapshot: &SnapshotRecord,
 ) -> Result<()> {
-    let sequence = snapshot.sequence.to_be_bytes();
     batch.insert(
         keys::snapshot(workspace, snapshot.sequence),
         encode(snapshot)?,
     );
-    batch.insert(
-        keys::snapshot_name(workspace, snapshot.name.key()),
-        &sequence,
-    );
-    batch.insert(keys::snapshot_id(workspace, snapshot.id), &sequence);
+    for (key, value) in entries_of_snapshot(workspace, snapshot) {
+        batch.insert(key, value);
+    }
     Ok(())
+}
+
+/// A snapshot's entries in the indexes.
+pub(crate) fn entries_of_snapshot(workspace: WorkspaceId, snapshot: &SnapshotRecord) -> Vec<Entry> {
+    let sequence = snapshot.sequence.to_be_bytes().to_vec();
+    vec![
+        (
+            keys::snapshot_name(workspace, snapshot.name.key()),
+            sequence.clone(),
+        ),
+        (keys::snapshot_id(workspace, snapshot.id), sequence),
+    ]
 }
 
 fn take_snapshot_away(batch: &mut Batch, workspace: WorkspaceId, snapshot: &SnapshotRecord) {

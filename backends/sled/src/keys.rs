@@ -9,9 +9,27 @@ use workdisk::model::{AccountId, NameKey, SnapshotId, WorkspaceId};
 /// The format record.
 pub(crate) const FORMAT: &[u8] = b"0format";
 
+/// The kind byte of records.
+pub(crate) const RECORDS: u8 = b'r';
+
+/// The kind byte of the index from a workspace to its account.
+pub(crate) const ACCOUNTS: u8 = b'a';
+
+/// The kind byte of names.
+pub(crate) const NAMES: u8 = b'n';
+
+/// The kind byte of snapshots.
+pub(crate) const SNAPSHOTS: u8 = b's';
+
+/// The kind byte of snapshots' names.
+pub(crate) const SNAPSHOT_NAMES: u8 = b'k';
+
+/// The kind byte of snapshots' ids.
+pub(crate) const SNAPSHOT_IDS: u8 = b'i';
+
 /// Every key of an account's records begins so.
 pub(crate) fn records(account: &AccountId) -> Vec<u8> {
-    of_account(b'r', account)
+    of_account(RECORDS, account)
 }
 
 pub(crate) fn record(account: &AccountId, id: WorkspaceId) -> Vec<u8> {
@@ -20,12 +38,12 @@ pub(crate) fn record(account: &AccountId, id: WorkspaceId) -> Vec<u8> {
 
 /// Whose a workspace is.
 pub(crate) fn account(id: WorkspaceId) -> Vec<u8> {
-    of_workspace(b'a', id)
+    of_workspace(ACCOUNTS, id)
 }
 
 /// Every key of an account's workspaces of one name begins so.
 pub(crate) fn names(account: &AccountId, name: &NameKey) -> Vec<u8> {
-    let mut key = of_account(b'n', account);
+    let mut key = of_account(NAMES, account);
     key.extend(length(name.as_str()));
     key.extend(name.as_str().as_bytes());
     key
@@ -37,7 +55,7 @@ pub(crate) fn name(account: &AccountId, name: &NameKey, id: WorkspaceId) -> Vec<
 
 /// Every key of a workspace's snapshots begins so.
 pub(crate) fn snapshots(workspace: WorkspaceId) -> Vec<u8> {
-    of_workspace(b's', workspace)
+    of_workspace(SNAPSHOTS, workspace)
 }
 
 pub(crate) fn snapshot(workspace: WorkspaceId, sequence: u64) -> Vec<u8> {
@@ -46,7 +64,7 @@ pub(crate) fn snapshot(workspace: WorkspaceId, sequence: u64) -> Vec<u8> {
 
 pub(crate) fn snapshot_name(workspace: WorkspaceId, name: &NameKey) -> Vec<u8> {
     [
-        of_workspace(b'k', workspace),
+        of_workspace(SNAPSHOT_NAMES, workspace),
         name.as_str().as_bytes().to_vec(),
     ]
     .concat()
@@ -54,7 +72,7 @@ pub(crate) fn snapshot_name(workspace: WorkspaceId, name: &NameKey) -> Vec<u8> {
 
 pub(crate) fn snapshot_id(workspace: WorkspaceId, id: SnapshotId) -> Vec<u8> {
     [
-        of_workspace(b'i', workspace),
+        of_workspace(SNAPSHOT_IDS, workspace),
         id.as_uuid().as_bytes().to_vec(),
     ]
     .concat()
@@ -77,6 +95,21 @@ pub(crate) fn session((expires_at, id): SessionPosition) -> Vec<u8> {
     key.extend(ordered.to_be_bytes());
     key.extend(id.as_uuid().as_bytes());
     key
+}
+
+/// The account in a key of one, and what follows it.
+pub(crate) fn account_in(key: &[u8]) -> Option<(AccountId, &[u8])> {
+    let (length, rest) = key.get(1..)?.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let (account, rest) = rest.split_at_checked(length)?;
+    let account = AccountId::parse(std::str::from_utf8(account).ok()?).ok()?;
+    Some((account, rest))
+}
+
+/// The workspace in a key of one, and what follows it.
+pub(crate) fn workspace_in(key: &[u8]) -> Option<(WorkspaceId, &[u8])> {
+    let (id, rest) = key.get(1..)?.split_first_chunk::<16>()?;
+    Some((WorkspaceId::from_uuid(uuid::Uuid::from_bytes(*id)), rest))
 }
 
 /// The id that a key ends with.

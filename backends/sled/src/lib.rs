@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod apply;
+mod audit;
 mod encoding;
 mod error;
 mod keys;
@@ -21,12 +22,15 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 use workdisk::Metadata;
 use workdisk::error::BackendError;
-use workdisk::metadata::{Change, Generation, Outcome, SessionPosition};
+use workdisk::metadata::{
+    Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition,
+};
 use workdisk::model::{
     AccountId, NameKey, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId,
     WorkspaceRecord,
 };
 
+use crate::audit::Mending;
 use crate::error::{Result, StoreError};
 use crate::lock::FolderLock;
 use crate::writer::{Counters, Disk, Request, Writer};
@@ -101,6 +105,24 @@ impl SledMetadata {
     ) -> Result<T, BackendError> {
         let db = self.db.clone();
         blocking(self.folder.clone(), move || read(&db)).await
+    }
+
+    /// Looks for faults beside the writer, and has it look again at what was found: it alone knows that nothing is being
+    /// written.
+    async fn audit(
+        &self,
+        account: Option<&AccountId>,
+        mending: Mending,
+    ) -> Result<Vec<MetadataFault>, BackendError> {
+        let account = account.cloned();
+        let suspects = self
+            .read(move |db| audit::suspects(db, account.as_ref()))
+            .await?;
+        if suspects.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ask(|answer| Request::Audit(suspects, mending, answer))
+            .await
     }
 
     async fn ask<T>(
@@ -217,5 +239,25 @@ impl Metadata for SledMetadata {
     ) -> Result<Vec<WorkspaceRecord>, BackendError> {
         self.read(move |db| read::sessions(db, until, after, limit))
             .await
+    }
+
+    async fn all(
+        &self,
+        after: Option<RecordPosition>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        self.read(move |db| read::all(db, after, limit)).await
+    }
+
+    async fn check(&self, account: Option<&AccountId>) -> Result<Vec<MetadataFault>, BackendError> {
+        self.audit(account, Mending::No).await
+    }
+
+    async fn repair(
+        &self,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<MetadataFault>, BackendError> {
+        let mended = self.audit(account, Mending::Yes).await?;
+        Ok(mended.into_iter().filter(|fault| fault.mendable).collect())
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use sled::{Db, IVec};
-use workdisk::metadata::SessionPosition;
+use workdisk::metadata::{RecordPosition, SessionPosition};
 use workdisk::model::{
     AccountId, NameKey, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId, WorkspaceRecord,
 };
@@ -113,6 +113,40 @@ pub(crate) fn sessions(
     through_index(db, after, &prefix, limit, wanted, |record| {
         record.session.is_some()
     })
+}
+
+/// The records of all accounts, but for those that cannot be read.
+pub(crate) fn all(
+    db: &Db,
+    after: Option<RecordPosition>,
+    limit: usize,
+) -> Result<Vec<WorkspaceRecord>> {
+    let prefix = [keys::RECORDS];
+    let after = after.map_or_else(
+        || prefix.to_vec(),
+        |(account, id)| keys::record(&account, id),
+    );
+    let mut found = Vec::new();
+    for entry in range(db, after, &prefix) {
+        if found.len() == limit {
+            break;
+        }
+        let (key, bytes) = entry?;
+        found.extend(decode_record(&key, &bytes).ok());
+    }
+    Ok(found)
+}
+
+/// Decodes a record, which must be the one that its key says.
+pub(crate) fn decode_record(key: &[u8], bytes: &[u8]) -> Result<WorkspaceRecord> {
+    let record: WorkspaceRecord = decode(key, bytes)?;
+    if keys::record(&record.account, record.id) == key {
+        return Ok(record);
+    }
+    Err(StoreError::damaged(
+        format!("the record of key {}", key.escape_ascii()),
+        "it is another workspace's",
+    ))
 }
 
 /// The records to which an index across accounts points.

@@ -9,9 +9,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
-use workdisk::metadata::{Change, Generation, Outcome};
+use workdisk::metadata::{Change, Generation, MetadataFault, Outcome};
 
 use crate::apply::{Judged, begin, judge};
+use crate::audit::{self, Mending, Suspect};
 use crate::error::{Result, StoreError};
 use crate::room::Room;
 
@@ -22,6 +23,7 @@ type Answer<T> = oneshot::Sender<Result<T>>;
 pub(crate) enum Request {
     Begin(Answer<Generation>),
     Commit(Box<Change>, Answer<Outcome>),
+    Audit(Vec<Suspect>, Mending, Answer<Vec<MetadataFault>>),
 }
 
 /// How much the writer has done.
@@ -139,6 +141,15 @@ impl State {
                         written = true;
                         self.counters.commits.fetch_add(1, Ordering::Relaxed);
                     }
+                    answers.push(Box::new(move |failed| reply(answer, result, failed)));
+                }
+                Request::Audit(suspects, mending, answer) => {
+                    let result = match mending {
+                        // A look is answered by a store that refuses writes, too.
+                        Mending::No => audit::confirm(&self.db, &suspects),
+                        Mending::Yes => self.guarded(false, |db| audit::mend(db, &suspects)),
+                    };
+                    written |= mending == Mending::Yes && result.is_ok();
                     answers.push(Box::new(move |failed| reply(answer, result, failed)));
                 }
             }

@@ -585,3 +585,146 @@ async fn overwrites_of_the_largest_records_make_no_files_of_their_own_and_all_su
         .unwrap_err();
     assert_eq!(*refused.kind(), BackendErrorKind::InvalidInput);
 }
+
+/// Works on the tree of a closed store by its keys.
+fn by_hand(folder: &Path, work: impl FnOnce(&sled::Db)) {
+    let db = sled::Config::new().path(folder).open().unwrap();
+    work(&db);
+    db.flush().unwrap();
+    drop(db);
+}
+
+/// The first key that begins with a byte, and its value.
+fn first_of(db: &sled::Db, kind: u8) -> (sled::IVec, sled::IVec) {
+    db.scan_prefix([kind]).next().unwrap().unwrap()
+}
+
+/// A closed store with a record, two snapshots of it, an operation and a session.
+async fn store_with_every_index(folder: &Path) -> WorkspaceRecord {
+    let store = SledMetadata::open(folder).await.unwrap();
+    let mut kept = record("kept");
+    insert(&store, &kept).await;
+    kept.snapshot_count = 2;
+    let put = [1, 2].map(|sequence| SnapshotChange::Put(snapshot(sequence)));
+    assert_eq!(update(&store, &mut kept, put.into()).await, Outcome::Done);
+    let mut running = record("running");
+    let (intent, now) = (workdisk::model::Intent::Create, running.created_at);
+    let owner = workdisk::model::Owner::new("host", "boot", 1, 1, 1);
+    let operation = workdisk::model::Operation::new(intent, owner.clone(), now);
+    running.operation = Some(operation);
+    insert(&store, &running).await;
+    let mut active = record("active");
+    let (id, kind) = (workdisk::model::SessionId::new(), active.session_type);
+    active.session = Some(workdisk::model::SessionRecord::new(id, kind, 1, owner, now));
+    insert(&store, &active).await;
+    kept
+}
+
+#[tokio::test]
+async fn index_that_lost_an_entry_is_named_by_check_and_mended_by_repair() {
+    for kind in *b"anflki" {
+        let folder = tempfile::tempdir().unwrap();
+        store_with_every_index(folder.path()).await;
+        let mut lost = None;
+        by_hand(folder.path(), |db| {
+            let (key, value) = first_of(db, kind);
+            db.remove(&key).unwrap();
+            lost = Some((key, value));
+        });
+        let store = SledMetadata::open(folder.path()).await.unwrap();
+        let faults = store.check(None).await.unwrap();
+        assert_eq!(faults.len(), 1, "{}: {faults:?}", char::from(kind));
+        assert!(faults[0].mendable, "{faults:?}");
+        assert_eq!(faults[0].account, Some(account()));
+        assert_eq!(store.check(None).await.unwrap(), faults);
+        let stranger = AccountId::parse("stranger").unwrap();
+        assert_eq!(store.check(Some(&stranger)).await.unwrap(), []);
+        assert_eq!(store.repair(Some(&stranger)).await.unwrap(), []);
+        assert_eq!(store.repair(Some(&account())).await.unwrap(), faults);
+        assert_eq!(store.check(None).await.unwrap(), []);
+        assert_eq!(store.repair(None).await.unwrap(), []);
+        drop(store);
+        by_hand(folder.path(), |db| {
+            let (key, value) = lost.unwrap();
+            assert_eq!(db.get(key).unwrap(), Some(value));
+        });
+    }
+}
+
+#[tokio::test]
+async fn entry_that_belongs_to_nothing_is_named_by_check_and_removed_by_repair() {
+    for kind in *b"anflki" {
+        let folder = tempfile::tempdir().unwrap();
+        store_with_every_index(folder.path()).await;
+        let mut stray = Vec::new();
+        by_hand(folder.path(), |db| {
+            let (key, value) = first_of(db, kind);
+            stray = key.to_vec();
+            // Of another workspace, or, where the id comes first, of another name or snapshot.
+            let last = stray.last_mut().unwrap();
+            *last = last.wrapping_add(1);
+            db.insert(&stray, value).unwrap();
+        });
+        let store = SledMetadata::open(folder.path()).await.unwrap();
+        let faults = store.check(None).await.unwrap();
+        assert_eq!(faults.len(), 1, "{}: {faults:?}", char::from(kind));
+        assert_eq!(store.repair(None).await.unwrap(), faults);
+        assert_eq!(store.check(None).await.unwrap(), []);
+        drop(store);
+        by_hand(folder.path(), |db| {
+            assert_eq!(db.get(&stray).unwrap(), None);
+        });
+    }
+}
+
+#[tokio::test]
+async fn check_goes_on_past_what_cannot_be_read_and_repair_leaves_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = store_with_every_index(folder.path()).await;
+    let mut before = Vec::new();
+    by_hand(folder.path(), |db| {
+        // The record of a later workspace, and the first snapshot.
+        let (key, _) = db.scan_prefix(b"r").next_back().unwrap().unwrap();
+        db.insert(key, b"\x01{ \"id\": half").unwrap();
+        db.insert(first_of(db, b's').0, b"\x07").unwrap();
+        db.remove(first_of(db, b'n').0).unwrap();
+        before = db.iter().map(Result::unwrap).collect();
+    });
+    let store = SledMetadata::open(folder.path()).await.unwrap();
+    let faults = store.check(None).await.unwrap();
+    let mended: Vec<bool> = faults.iter().map(|fault| fault.mendable).collect();
+    assert_eq!(mended.iter().filter(|it| **it).count(), 1, "{faults:#?}");
+    assert_eq!(mended.len(), 3, "{faults:#?}");
+    assert!(faults.iter().any(|it| it.workspace == Some(kept.id)));
+    let readable = store.all(None, 10).await.unwrap();
+    assert_eq!(readable.len(), 2);
+    assert!(readable.contains(&kept));
+    drop(store);
+    by_hand(folder.path(), |db| {
+        let after: Vec<_> = db.iter().map(Result::unwrap).collect();
+        assert_eq!(after, before, "check changes nothing");
+    });
+    let store = SledMetadata::open(folder.path()).await.unwrap();
+    assert_eq!(store.repair(None).await.unwrap().len(), 1);
+    assert_eq!(store.check(None).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn snapshot_without_its_workspace_is_named_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = store_with_every_index(folder.path()).await;
+    by_hand(folder.path(), |db| {
+        let records = db.scan_prefix(b"r").map(Result::unwrap);
+        let id = kept.id.as_uuid().as_bytes();
+        for (key, _) in records.filter(|(key, _)| key.ends_with(id)) {
+            db.remove(key).unwrap();
+        }
+    });
+    let store = SledMetadata::open(folder.path()).await.unwrap();
+    let faults = store.check(None).await.unwrap();
+    let orphans = faults.iter().filter(|fault| !fault.mendable).count();
+    assert_eq!(orphans, 2, "{faults:#?}");
+    store.repair(None).await.unwrap();
+    assert_eq!(store.check(None).await.unwrap().len(), 2);
+    assert_eq!(store.snapshots(kept.id, None, 10).await.unwrap().len(), 2);
+}

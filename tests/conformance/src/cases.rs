@@ -84,6 +84,14 @@ macro_rules! for_each_metadata_case {
                 pages_are_complete_and_in_order
                 page_begins_after_a_session_that_is_gone
             }
+            upkeep {
+                records_of_all_accounts_are_answered
+                every_record_is_on_one_page
+                page_begins_after_a_removed_record
+                check_of_a_sound_store_finds_nothing
+                check_beside_changes_finds_nothing
+                repair_of_a_sound_store_changes_nothing
+            }
             races {
                 one_update_of_a_version_is_done
                 one_insertion_of_a_name_is_done

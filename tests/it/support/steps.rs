@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 use workdisk::error::BackendError;
-use workdisk::metadata::{Change, Generation, Outcome, SessionPosition};
+use workdisk::metadata::{
+    Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition,
+};
 use workdisk::model::{
     AccountId, NameKey, SnapshotId, SnapshotRecord, Timestamp, VolumeId, WorkspaceFilter,
     WorkspaceId, WorkspaceRecord,
@@ -212,6 +214,25 @@ impl Metadata for SteppedMetadata {
         limit: usize,
     ) -> Result<Vec<WorkspaceRecord>, BackendError> {
         self.inner.sessions(until, after, limit).await
+    }
+
+    async fn all(
+        &self,
+        after: Option<RecordPosition>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        self.inner.all(after, limit).await
+    }
+
+    async fn check(&self, account: Option<&AccountId>) -> Result<Vec<MetadataFault>, BackendError> {
+        self.inner.check(account).await
+    }
+
+    async fn repair(
+        &self,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<MetadataFault>, BackendError> {
+        self.inner.repair(account).await
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use workdisk::metadata::{Change, Generation, Outcome, SessionPosition};
+use workdisk::metadata::{
+    Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition,
+};
 use workdisk::model::{
     AccountId, NameKey, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId,
     WorkspaceRecord,
@@ -115,5 +117,27 @@ impl Metadata for FaultyMetadata {
     ) -> Result<Vec<WorkspaceRecord>, BackendError> {
         let call = self.inner.sessions(until, after, limit);
         self.faults.pass(Method::Sessions, call).await
+    }
+
+    async fn all(
+        &self,
+        after: Option<RecordPosition>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        let call = self.inner.all(after, limit);
+        self.faults.pass(Method::AllWorkspaces, call).await
+    }
+
+    async fn check(&self, account: Option<&AccountId>) -> Result<Vec<MetadataFault>, BackendError> {
+        let call = self.inner.check(account);
+        self.faults.pass(Method::CheckRecords, call).await
+    }
+
+    async fn repair(
+        &self,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<MetadataFault>, BackendError> {
+        let call = self.inner.repair(account);
+        self.faults.pass(Method::RepairRecords, call).await
     }
 }

@@ -24,6 +24,12 @@ pub enum Method {
     InFlight,
     /// [`Metadata::sessions`](workdisk::Metadata::sessions).
     Sessions,
+    /// [`Metadata::all`](workdisk::Metadata::all).
+    AllWorkspaces,
+    /// [`Metadata::check`](workdisk::Metadata::check).
+    CheckRecords,
+    /// [`Metadata::repair`](workdisk::Metadata::repair).
+    RepairRecords,
     /// [`Volume::bind`](workdisk::Volume::bind).
     Bind,
     /// [`Volume::create`](workdisk::Volume::create).

@@ -10,3 +10,4 @@ pub mod reopen;
 pub mod sessions;
 pub mod snapshots;
 mod steps;
+pub mod upkeep;

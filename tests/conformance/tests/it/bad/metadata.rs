@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use workdisk::metadata::{Change, Generation, Outcome, SessionPosition};
+use workdisk::metadata::{
+    Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition,
+};
 use workdisk::model::{
     AccountId, NameKey, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId,
     WorkspaceRecord,
@@ -23,6 +25,8 @@ pub(super) enum MetadataFlaw {
     HidesDiscards,
     HidesEndlessSessions,
     RepeatsTheGeneration,
+    HidesAccounts,
+    CriesWolf,
 }
 
 #[derive(Debug)]
@@ -177,5 +181,34 @@ impl Metadata for BadMetadata {
             });
         }
         Ok(records)
+    }
+
+    async fn all(
+        &self,
+        after: Option<RecordPosition>,
+        limit: usize,
+    ) -> Result<Vec<WorkspaceRecord>, BackendError> {
+        let mut records = self.inner.all(after, limit).await?;
+        if self.has(MetadataFlaw::HidesAccounts)
+            && let Some(first) = records.first().map(|record| record.account.clone())
+        {
+            records.retain(|record| record.account == first);
+        }
+        Ok(records)
+    }
+
+    async fn check(&self, account: Option<&AccountId>) -> Result<Vec<MetadataFault>, BackendError> {
+        let mut faults = self.inner.check(account).await?;
+        if self.has(MetadataFlaw::CriesWolf) {
+            faults.push(MetadataFault::new("the store", "nothing at all"));
+        }
+        Ok(faults)
+    }
+
+    async fn repair(
+        &self,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<MetadataFault>, BackendError> {
+        self.inner.repair(account).await
     }
 }
