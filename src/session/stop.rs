@@ -77,6 +77,23 @@ impl ProcessSessionHost {
         }
     }
 
+    /// Ends the processes that hold a folder, as for a session whose disk is mounted there: for a caller that ran them and
+    /// now wants to end the session.
+    ///
+    /// # Errors
+    /// If one outlived SIGKILL. Processes that were ended stay so.
+    pub async fn stop_under(&self, path: &Path) -> Result<(), StopError> {
+        let left = self.drive_out(path, Signal::SIGTERM, self.grace).await;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let left = self.drive_out(path, Signal::SIGKILL, self.kill_wait).await;
+        match left.first() {
+            None => Ok(()),
+            Some(holder) => Err(StopError::new(format!("process {holder} outlived SIGKILL"))),
+        }
+    }
+
     /// Signals every holder, and those that come meanwhile, until there is none or the time is up.
     async fn drive_out(&self, path: &Path, signal: Signal, patience: Duration) -> Vec<Holder> {
         let deadline = Instant::now() + patience;
@@ -108,20 +125,7 @@ impl Default for ProcessSessionHost {
 #[async_trait]
 impl SessionHost for ProcessSessionHost {
     async fn stop(&self, request: StopRequest) -> Result<(), StopError> {
-        if self
-            .drive_out(&request.path, Signal::SIGTERM, self.grace)
-            .await
-            .is_empty()
-        {
-            return Ok(());
-        }
-        let left = self
-            .drive_out(&request.path, Signal::SIGKILL, self.kill_wait)
-            .await;
-        match left.first() {
-            None => Ok(()),
-            Some(holder) => Err(StopError::new(format!("process {holder} outlived SIGKILL"))),
-        }
+        self.stop_under(&request.path).await
     }
 }
 
