@@ -7,23 +7,26 @@
     reason = "it is a program that tells a person what it does"
 )]
 
+mod views;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use comfy_table::{Table, presets};
 use workdisk::Account;
 use workdisk::manager::{
     CloneWorkspace, CreateWorkspace, Force, ListWorkspaces, RestoreSnapshot, StartSession,
 };
-use workdisk::model::{SessionType, Snapshot, Workspace, WorkspaceId};
+use workdisk::model::{SessionType, WorkspaceId};
+
+use crate::views::{Snapshot, Workspace, table, tree};
 
 /// A folder's files: each path with its bytes.
 type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -142,11 +145,16 @@ async fn main() -> Result<()> {
     for workspace in all(&account).await? {
         account.measure(workspace.id).await?;
     }
-    print_workspaces(&all(&account).await?);
-    println!("\nSnapshots of {name:?}:");
-    print_snapshots(&account.snapshots(project.id).await?);
+    anstream::println!("{}", table(&all(&account).await?));
+    let base = account.get(project.id).await?.persistence.base_snapshot;
+    let snapshots = account.snapshots(project.id).await?;
+    let snapshots: Vec<Snapshot> = snapshots
+        .iter()
+        .map(Snapshot::of)
+        .collect::<Result<_, _>>()?;
+    println!("\nSnapshots of {name:?}:\n{}", tree(&snapshots, base));
     println!(
-        "\nRun it again: these workspaces will still be there. `rm -r workdisk-data` removes them all."
+        "Run it again: these workspaces will still be there. `rm -r workdisk-data` removes them all."
     );
     Ok(())
 }
@@ -165,7 +173,7 @@ async fn greet(account: &Account) -> Result<usize> {
             "It holds {} workspaces of {runs} earlier runs:",
             earlier.len()
         );
-        print_workspaces(&earlier);
+        anstream::println!("{}", table(&earlier));
     }
     Ok(runs + 1)
 }
@@ -175,7 +183,9 @@ async fn all(account: &Account) -> Result<Vec<Workspace>> {
     let mut options = ListWorkspaces::default();
     loop {
         let page = account.list(options).await?;
-        all.extend(page.workspaces);
+        for workspace in &page.workspaces {
+            all.push(Workspace::of(workspace)?);
+        }
         let Some(cursor) = page.next_cursor else {
             return Ok(all);
         };
@@ -242,17 +252,14 @@ fn write_tree(root: &Path, tree: &Tree) -> Result<()> {
     Ok(())
 }
 
-async fn timed<T, E>(
-    what: &str,
-    work: impl Future<Output = std::result::Result<T, E>>,
-) -> std::result::Result<T, E> {
+async fn timed<T, E>(what: &str, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let begin = Instant::now();
     let result = work.await?;
     println!("  {what} in {}", milliseconds(begin.elapsed()));
     Ok(result)
 }
 
-fn refused<T>(what: &str, result: std::result::Result<T, workdisk::Error>) -> Result<()> {
+fn refused<T>(what: &str, result: Result<T, workdisk::Error>) -> Result<()> {
     match result {
         Ok(_) => Err(format!("{what} was not refused").into()),
         Err(error) => {
@@ -264,77 +271,6 @@ fn refused<T>(what: &str, result: std::result::Result<T, workdisk::Error>) -> Re
 
 fn heading(text: &str) {
     println!("\n== {text}");
-}
-
-fn print_workspaces(workspaces: &[Workspace]) {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_BORDERS_ONLY);
-    table.set_header([
-        "name",
-        "type",
-        "status",
-        "template",
-        "snapshots",
-        "on disk",
-        "from",
-    ]);
-    for workspace in workspaces {
-        let from = match &workspace.source {
-            Some(workdisk::model::Source::Clone { clone_of, .. }) => workspaces
-                .iter()
-                .find(|other| other.id == *clone_of)
-                .and_then(|other| other.name.clone())
-                .map_or_else(
-                    || "a deleted workspace".to_owned(),
-                    |name| format!("clone of {name}"),
-                ),
-            _ => String::new(),
-        };
-        table.add_row([
-            workspace
-                .name
-                .clone()
-                .unwrap_or_else(|| workspace.id.to_string()),
-            workspace.session_type.to_string(),
-            workspace.status.to_string(),
-            if workspace.template { "yes" } else { "" }.to_owned(),
-            workspace.persistence.snapshot_count.to_string(),
-            workspace
-                .persistence
-                .size_bytes
-                .map_or_else(|| "?".to_owned(), size),
-            from,
-        ]);
-    }
-    println!("{table}");
-}
-
-/// Prints snapshots as a tree: each below the one that its files had started from.
-fn print_snapshots(snapshots: &[Snapshot]) {
-    fn print(snapshots: &[Snapshot], parent: Option<&Snapshot>, depth: usize) {
-        for snapshot in snapshots {
-            if snapshot.parent != parent.map(|parent| parent.id) {
-                continue;
-            }
-            let size = snapshot.size_bytes.map_or_else(|| "?".to_owned(), size);
-            println!(
-                "{}└─ {} ({size}, {})",
-                "   ".repeat(depth),
-                snapshot.name,
-                snapshot.created_at
-            );
-            print(snapshots, Some(snapshot), depth + 1);
-        }
-    }
-    print(snapshots, None, 0);
-}
-
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1024 => format!("{bytes} B"),
-        1024..1_048_576 => format!("{} KiB", bytes / 1024),
-        _ => format!("{} MiB", bytes / 1_048_576),
-    }
 }
 
 fn milliseconds(time: Duration) -> String {
