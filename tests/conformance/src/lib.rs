@@ -38,8 +38,8 @@
 //! Each case becomes a test of its own, as `metadata::records::put_then_get_returns_it`.
 //!
 //! # Faults
-//! [`FaultyMetadata`] and [`FaultyVolume`] wrap a backend to fail a chosen call or to hold it at a [`Gate`], for tests of
-//! what a caller does then. A [`LoopDisk`] is a small file system of its own, to be filled up or to be of another type.
+//! [`FaultyMetadata`] and [`FaultyVolume`] wrap a backend to fail a chosen call or to hold it at a [`Gate`], or every call at
+//! a [`Turnstile`], for tests of what a caller does then. A [`LoopDisk`] is a small file system of its own, to be filled up or to be of another type.
 
 mod cases;
 pub mod disk;
@@ -53,7 +53,7 @@ mod skip;
 pub mod volume;
 
 pub use disk::{FileSystem, LoopDisk, OnBtrfs, OnXfs, Place};
-pub use faults::{Faults, FaultyMetadata, FaultyVolume, Gate, Method};
+pub use faults::{Faults, FaultyMetadata, FaultyVolume, Gate, HeldCall, Method, Moment, Turnstile};
 pub use harness::{Attribute, Harness, MetadataHarness, VolumeHarness};
 pub use run::run;
 pub use skip::Skip;

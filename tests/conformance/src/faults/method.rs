@@ -61,3 +61,39 @@ pub enum Method {
     /// [`Volume::reclaim`](workdisk::Volume::reclaim).
     Reclaim,
 }
+
+impl Method {
+    /// Whether it may change what is stored or what is mounted.
+    pub fn is_change(self) -> bool {
+        match self {
+            Method::Begin
+            | Method::Commit
+            | Method::Bind
+            | Method::Create
+            | Method::Fork
+            | Method::Freeze
+            | Method::Mount
+            | Method::Unmount
+            | Method::Remove
+            | Method::SetLabel
+            | Method::RepairRecords
+            | Method::Reclaim => true,
+            Method::Workspace
+            | Method::WorkspacesNamed
+            | Method::ListWorkspaces
+            | Method::Snapshot
+            | Method::SnapshotNamed
+            | Method::Snapshots
+            | Method::InFlight
+            | Method::Sessions
+            | Method::AllWorkspaces
+            | Method::CheckRecords
+            | Method::Label
+            | Method::Recipe
+            | Method::Status
+            | Method::ListVolumes
+            | Method::Usage
+            | Method::Check => false,
+        }
+    }
+}

@@ -3,12 +3,14 @@
 //! # Words
 //! A *call* is one that a wrapper was given: each has a number, from 1 on, over all wrappers that share one [`Faults`].
 //! [`Volume::info`] and [`Volume::path`], which cannot fail, are no calls. A *fault* is one call that fails. A *gate* is a
-//! place where one call waits until it is let go.
+//! place where one call waits until it is let go. A *turnstile* is a place where every call does.
 //!
 //! # What becomes of a call
 //! ```text
 //!   numbered ──► gate before ──► fault before ──► the backend ──► fault after ──► gate after ──► answered
 //! ```
+//! A turnstile stands before the first gate, and after the last.
+//!
 //! A fault before means that nothing happened; one after, that all of it did and nobody was told.
 //!
 //! # Scenario
@@ -41,10 +43,12 @@ mod gate;
 mod metadata;
 mod method;
 mod plan;
+mod turnstile;
 mod volume;
 
 pub use gate::Gate;
 pub use metadata::FaultyMetadata;
 pub use method::Method;
-pub use plan::Faults;
+pub use plan::{Faults, Moment};
+pub use turnstile::{HeldCall, Turnstile};
 pub use volume::FaultyVolume;

@@ -8,6 +8,7 @@ use workdisk::{BackendError, BackendErrorKind};
 
 use super::gate::{Gate, Threshold};
 use super::method::Method;
+use super::turnstile::Turnstile;
 
 /// What is to go wrong, shared by a test and any number of wrappers.
 ///
@@ -24,11 +25,15 @@ struct Plan {
     calls_of: HashMap<Method, usize>,
     faults: HashMap<(Moment, usize), BackendErrorKind>,
     gates: HashMap<(Moment, Method, usize), Threshold>,
+    turnstile: Option<(Turnstile, usize)>,
 }
 
+/// On which side of the backend a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Moment {
+pub enum Moment {
+    /// The backend has not heard of it.
     Before,
+    /// It is done, or has failed, and is not answered yet.
     After,
 }
 
@@ -73,6 +78,11 @@ impl Faults {
         self.gate(Moment::After, method, k)
     }
 
+    /// Takes every call through the turnstile, as one of that process.
+    pub fn hold_at(&self, turnstile: &Turnstile, process: usize) {
+        self.plan().turnstile = Some((turnstile.clone(), process));
+    }
+
     /// Takes a call through everything that is planned for it.
     pub(super) async fn pass<T>(
         &self,
@@ -80,11 +90,13 @@ impl Faults {
         call: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
         let this = self.number(method);
+        self.turn(Moment::Before, method).await;
         self.wait(Moment::Before, this).await;
         self.fault(Moment::Before, this)?;
         let answer = call.await;
         let answer = self.fault(Moment::After, this).and(answer);
         self.wait(Moment::After, this).await;
+        self.turn(Moment::After, method).await;
         answer
     }
 
@@ -109,6 +121,13 @@ impl Faults {
             method,
             of_method: *of_method,
             number: plan.calls,
+        }
+    }
+
+    async fn turn(&self, moment: Moment, method: Method) {
+        let turnstile = self.plan().turnstile.clone();
+        if let Some((turnstile, process)) = turnstile {
+            turnstile.pass(process, method, moment).await;
         }
     }
 

@@ -6,7 +6,7 @@ use workdisk::metadata::{Change, Outcome};
 use workdisk::model::{VolumeId, WorkspaceRecord};
 use workdisk::{BackendErrorKind, Metadata, Volume};
 use workdisk_conformance::fixtures::{account, record};
-use workdisk_conformance::{Faults, FaultyMetadata, FaultyVolume, Method};
+use workdisk_conformance::{Faults, FaultyMetadata, FaultyVolume, Method, Moment, Turnstile};
 use workdisk_memory::{MemoryMetadata, MemoryVolume};
 
 struct Stage {
@@ -149,4 +149,63 @@ async fn call_dropped_at_a_gate_never_reaches_the_backend() {
     assert!(commit.await.unwrap_err().is_cancelled());
     gate.release();
     assert!(!stage.is_stored().await);
+}
+
+#[tokio::test]
+async fn turnstile_holds_a_change_twice_and_a_read_once_and_lets_go_in_the_order_of_the_test() {
+    let (stage, turnstile) = (Stage::new(), Turnstile::new());
+    stage.faults.hold_at(&turnstile, 7);
+    turnstile.close();
+    let reading = {
+        let (store, record) = (Arc::clone(&stage.store), stage.record.clone());
+        tokio::spawn(async move { store.workspace(&record.account, record.id).await })
+    };
+    tokio::task::yield_now().await;
+    let change = stage.insertion();
+    let store = Arc::clone(&stage.store);
+    let changing = tokio::spawn(async move { store.commit(change).await });
+    tokio::task::yield_now().await;
+    let held = turnstile.held();
+    let shown = |at: usize| {
+        (
+            held[at].process,
+            held[at].task,
+            held[at].method,
+            held[at].moment,
+        )
+    };
+    assert_eq!(shown(0), (7, 0, Method::Workspace, Moment::Before));
+    assert_eq!(shown(1), (7, 1, Method::Commit, Moment::Before));
+    turnstile.release(held[1].arrival);
+    tokio::task::yield_now().await;
+    assert!(stage.is_stored().await && !changing.is_finished());
+    assert_eq!(turnstile.held()[1].moment, Moment::After);
+    turnstile.release(held[0].arrival);
+    assert!(reading.await.unwrap().unwrap().is_some());
+    turnstile.open();
+    assert_eq!(changing.await.unwrap().unwrap(), Outcome::Done);
+}
+
+#[tokio::test]
+async fn turnstile_forgets_a_call_that_is_dropped_and_lets_none_of_a_dead_process_go() {
+    let (stage, turnstile) = (Stage::new(), Turnstile::new());
+    stage.faults.hold_at(&turnstile, 0);
+    turnstile.close();
+    for is_killed in [false, true] {
+        let (store, record) = (Arc::clone(&stage.store), stage.record.clone());
+        let call = tokio::spawn(async move { store.workspace(&record.account, record.id).await });
+        tokio::task::yield_now().await;
+        assert_eq!(turnstile.held().len(), 1);
+        if is_killed {
+            turnstile.kill(0);
+            turnstile.open();
+        } else {
+            call.abort();
+        }
+        tokio::task::yield_now().await;
+        assert_eq!(
+            (turnstile.held(), call.is_finished()),
+            (Vec::new(), !is_killed)
+        );
+    }
 }
