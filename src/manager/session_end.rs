@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::core::{Core, Step};
 use super::session::{fenced, running};
 use crate::error::{BackendError, BackendErrorKind, Error, Holder};
 use crate::model::{AccountId, SessionId, Workspace, WorkspaceId, WorkspaceRecord};
-use crate::session::StopRequest;
+use crate::session::{StopRequest, holders_under};
 
 impl Core {
     /// Ends a session whose disk can be unmounted.
@@ -107,11 +108,12 @@ impl Core {
             )),
         };
         if let Some(reason) = reason {
-            let holders = crate::session::holders_under(&self.volume.path(record.head));
+            let path = self.volume.path(record.head);
+            let holders = spawn_blocking(move || holders_under(&path)).await;
             return Err(Error::SessionTerminationFailed {
                 workspace,
                 session,
-                holders,
+                holders: holders.unwrap_or_default(),
                 reason,
             });
         }
