@@ -108,7 +108,9 @@ impl Core {
             self.check_free(account, name).await?;
         }
         if let Some(selector) = snapshot {
-            let snapshot = self.find_snapshot(VERB, record.id, selector).await?;
+            let snapshot = self
+                .find_snapshot(VERB, account, record.id, selector)
+                .await?;
             let frozen = snapshot.volume;
             return Ok(Origin {
                 source: record,

@@ -175,9 +175,12 @@ impl Core {
     }
 
     /// The snapshot of a workspace that a selector means.
+    ///
+    /// A workspace that was deleted since it was found took its snapshots with it: then it is the workspace that is missed.
     pub(super) async fn find_snapshot(
         &self,
         verb: &'static str,
+        account: &AccountId,
         workspace: WorkspaceId,
         selector: &SnapshotSelector,
     ) -> Result<SnapshotRecord, Error> {
@@ -187,11 +190,13 @@ impl Core {
                 self.metadata.snapshot_named(workspace, key).await
             }
         };
-        found
-            .map_err(|error| Error::storage(verb, error))?
-            .ok_or_else(|| Error::SnapshotNotFound {
-                snapshot: selector.to_string(),
-            })
+        if let Some(snapshot) = found.map_err(|error| Error::storage(verb, error))? {
+            return Ok(snapshot);
+        }
+        self.reread(verb, account, workspace).await?;
+        Err(Error::SnapshotNotFound {
+            snapshot: selector.to_string(),
+        })
     }
 
     /// Takes a decision about a record, and again whenever somebody else has changed it meanwhile, until it is committed.

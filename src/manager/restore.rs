@@ -67,7 +67,7 @@ impl Core {
             .transpose()?;
         // A request that can't succeed ends no session.
         let id = self.find(VERB, account, workspace).await?.id;
-        let snapshot = self.find_snapshot(VERB, id, selector).await?;
+        let snapshot = self.find_snapshot(VERB, account, id, selector).await?;
         if let Some(name) = &save_as {
             self.check_snapshot_free(VERB, id, name).await?;
         }
@@ -126,7 +126,7 @@ impl Core {
     ) -> Result<(), Error> {
         // Nothing deletes a snapshot while an operation runs, so that what is found now stays.
         let snapshot = self
-            .find_snapshot(VERB, ticket.record.id, &snapshot)
+            .find_snapshot(VERB, &ticket.record.account, ticket.record.id, &snapshot)
             .await?;
         if let Some(saved) = save_head_as {
             self.check_snapshot_free(VERB, ticket.record.id, &saved.name)

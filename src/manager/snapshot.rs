@@ -140,13 +140,13 @@ impl Core {
             .admit(VERB, account, workspace, |_| Action::DeleteSnapshot)
             .await?
             .id;
-        let snapshot = self.find_snapshot(VERB, id, selector).await?;
+        let snapshot = self.find_snapshot(VERB, account, id, selector).await?;
         // The count tells whether somebody else has deleted the snapshot since it was found: only the change that takes
         // it away counts it off, and it is looked up again when another change came between.
         for _ in 0..super::core::ATTEMPTS {
             let before = self.reread(VERB, account, id).await?;
             Self::check_allowed(&before, Action::DeleteSnapshot)?;
-            self.find_snapshot(VERB, id, &SnapshotSelector::Id(snapshot.id))
+            self.find_snapshot(VERB, account, id, &SnapshotSelector::Id(snapshot.id))
                 .await?;
             let mut record = before.clone();
             record.snapshot_count = record.snapshot_count.saturating_sub(1);
