@@ -230,7 +230,8 @@ impl Core {
         let Some(operation) = &record.operation else {
             return Ok(());
         };
-        if wait_for(operation.id, cancel).await {
+        let is_here = operation.owner.is_same_process(&self.host.owner());
+        if is_here && wait_for(operation.id, cancel).await {
             return Ok(());
         }
         let (account, id) = (&record.account, record.id);
