@@ -19,4 +19,5 @@ mod listing;
 mod model;
 mod names;
 mod races;
+mod schedule;
 mod sessions;

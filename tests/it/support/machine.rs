@@ -1,58 +1,93 @@
 //! A machine whose clocks and processes a test moves.
 
-use std::sync::{Arc, Mutex};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use workdisk::model::{Owner, Timestamp};
 use workdisk::session::{Host, Liveness};
 
+/// The machine as one of its processes sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     owner: Owner,
-    clocks: Arc<Mutex<(Timestamp, Duration)>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    now: Timestamp,
+    uptime: Duration,
+    last_pid: u32,
+    living: HashSet<Owner>,
 }
 
 impl Machine {
     pub(crate) fn new() -> Self {
         let owner = Owner::new("host", "boot 1", 1, 1, 1);
-        let start = (
-            Timestamp::from_unix_micros(1_000_000_000_000),
-            Duration::from_secs(100),
-        );
+        let state = State {
+            now: Timestamp::from_unix_micros(1_000_000_000_000),
+            uptime: Duration::from_secs(100),
+            last_pid: 1,
+            living: HashSet::from([owner.clone()]),
+        };
         Self {
             owner,
-            clocks: Arc::new(Mutex::new(start)),
+            state: Arc::new(Mutex::new(state)),
         }
     }
 
     /// The same machine as a later process sees it, for which all earlier ones are dead.
     pub(crate) fn next_process(&self) -> Self {
-        let pid = self.owner.pid + 1;
+        self.state().living.clear();
+        self.beside()
+    }
+
+    /// The same machine as another process sees it that lives at the same time.
+    pub(crate) fn beside(&self) -> Self {
+        let mut state = self.state();
+        state.last_pid += 1;
+        let pid = state.last_pid;
         let owner = Owner::new("host", self.owner.boot_id.as_str(), 1, pid, u64::from(pid));
-        Self {
-            owner,
-            clocks: Arc::clone(&self.clocks),
-        }
+        state.living.insert(owner.clone());
+        drop(state);
+        self.seen_by(owner)
     }
 
     /// The same machine after it has booted again.
     pub(crate) fn next_boot(&self) -> Self {
+        let owner = Owner::new("host", "boot 2", 1, 1, 1);
+        self.state().living = HashSet::from([owner.clone()]);
+        self.seen_by(owner)
+    }
+
+    fn seen_by(&self, owner: Owner) -> Self {
         Self {
-            owner: Owner::new("host", "boot 2", 1, 1, 1),
-            clocks: Arc::clone(&self.clocks),
+            owner,
+            state: Arc::clone(&self.state),
         }
+    }
+
+    /// Ends this process.
+    pub(crate) fn kill(&self) {
+        self.state().living.remove(&self.owner);
     }
 
     /// Lets time pass.
     pub(crate) fn advance(&self, time: Duration) {
-        let mut clocks = self.clocks.lock().unwrap();
-        *clocks = (clocks.0.saturating_add(time), clocks.1 + time);
+        let mut state = self.state();
+        state.now = state.now.saturating_add(time);
+        state.uptime += time;
     }
 
     /// Lets the wall clock jump, and no time pass.
     pub(crate) fn jump(&self, time: Duration) {
-        let mut clocks = self.clocks.lock().unwrap();
-        clocks.0 = clocks.0.saturating_add(time);
+        let mut state = self.state();
+        state.now = state.now.saturating_add(time);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
     }
 }
 
@@ -62,15 +97,15 @@ impl Host for Machine {
     }
 
     fn now(&self) -> Timestamp {
-        self.clocks.lock().unwrap().0
+        self.state().now
     }
 
     fn uptime(&self) -> Duration {
-        self.clocks.lock().unwrap().1
+        self.state().uptime
     }
 
     fn liveness(&self, owner: &Owner) -> Liveness {
-        if owner.is_same_process(&self.owner) {
+        if self.state().living.contains(owner) {
             Liveness::Running
         } else {
             Liveness::Dead
