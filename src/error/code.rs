@@ -46,6 +46,8 @@ pub enum ErrorCode {
     SessionTerminationFailed,
     /// The session or its epoch has been superseded.
     SessionFenced,
+    /// The workspace has changed since the caller saw it.
+    RevisionConflict,
     /// The disk or its inodes are used up.
     StorageFull,
     /// The storage did not answer, or refuses until it is reopened.
@@ -58,7 +60,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [ErrorCode; 21] = [
+    pub const ALL: [ErrorCode; 22] = [
         ErrorCode::InvalidRequest,
         ErrorCode::WorkspaceNameInvalid,
         ErrorCode::SnapshotNameInvalid,
@@ -76,6 +78,7 @@ impl ErrorCode {
         ErrorCode::SessionTypeMismatch,
         ErrorCode::SessionTerminationFailed,
         ErrorCode::SessionFenced,
+        ErrorCode::RevisionConflict,
         ErrorCode::StorageFull,
         ErrorCode::StorageUnavailable,
         ErrorCode::StorageCorrupt,
@@ -102,6 +105,7 @@ impl ErrorCode {
             ErrorCode::SessionTypeMismatch => "session_type_mismatch",
             ErrorCode::SessionTerminationFailed => "session_termination_failed",
             ErrorCode::SessionFenced => "session_fenced",
+            ErrorCode::RevisionConflict => "revision_conflict",
             ErrorCode::StorageFull => "storage_full",
             ErrorCode::StorageUnavailable => "storage_unavailable",
             ErrorCode::StorageCorrupt => "storage_corrupt",

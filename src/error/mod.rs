@@ -148,6 +148,16 @@ pub enum Error {
         /// The session whose epoch is stale.
         session: SessionId,
     },
+    /// The workspace has changed since the caller saw it.
+    #[error("workspace {workspace} is at revision {revision}, not {expected}; read it again")]
+    RevisionConflict {
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// The revision that the caller [expected](crate::Account::expecting).
+        expected: u64,
+        /// The revision that it has.
+        revision: u64,
+    },
     /// The disk, its inodes or a quota are used up. The same call succeeds once there is room.
     #[error("{operation}: the storage is full; delete something and try again")]
     StorageFull {
@@ -205,6 +215,7 @@ impl Error {
             Error::SessionTypeMismatch { .. } => ErrorCode::SessionTypeMismatch,
             Error::SessionTerminationFailed { .. } => ErrorCode::SessionTerminationFailed,
             Error::SessionFenced { .. } => ErrorCode::SessionFenced,
+            Error::RevisionConflict { .. } => ErrorCode::RevisionConflict,
             Error::StorageFull { .. } => ErrorCode::StorageFull,
             Error::StorageUnavailable { .. } => ErrorCode::StorageUnavailable,
             Error::StorageCorrupt { .. } => ErrorCode::StorageCorrupt,

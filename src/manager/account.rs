@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::core::Core;
+use super::expected::Expected;
 use crate::model::AccountId;
 
 /// The workspaces of one account.
@@ -18,16 +19,42 @@ use crate::model::AccountId;
 pub struct Account {
     core: Arc<Core>,
     id: AccountId,
+    expected: Expected,
 }
 
 impl Account {
     pub(super) fn new(core: Arc<Core>, id: AccountId) -> Self {
-        Self { core, id }
+        let expected = Expected::default();
+        Self { core, id, expected }
     }
 
     /// The account.
     pub fn id(&self) -> &AccountId {
         &self.id
+    }
+
+    /// A handle whose calls change a workspace only if it has this [revision](crate::model::Workspace::revision), and fail
+    /// with [`RevisionConflict`](crate::Error::RevisionConflict) otherwise.
+    ///
+    /// The revision is compared in the commit that begins the change: of two callers that saw the same one, exactly one
+    /// goes on. With force it is compared before anything is ended or cancelled. Creating, cloning, deleting in bulk and
+    /// reading do not look at it.
+    #[must_use]
+    pub fn expecting(&self, revision: u64) -> Self {
+        let expected = Expected::revision(revision);
+        Self {
+            expected,
+            ..self.clone()
+        }
+    }
+
+    /// A handle of the same account that expects nothing.
+    pub(super) fn expecting_nothing(&self) -> Self {
+        Self::new(self.core(), self.id.clone())
+    }
+
+    pub(super) fn expected(&self) -> Expected {
+        self.expected
     }
 
     pub(super) fn core(&self) -> Arc<Core> {

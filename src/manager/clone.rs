@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::core::{ATTEMPTS, Core};
+use super::expected::Expected;
 use super::options::CloneWorkspace;
 use crate::error::{BackendErrorKind, Error};
 use crate::model::{
@@ -103,7 +104,9 @@ impl Core {
         } else {
             Action::CloneHead
         };
-        let record = self.admit(VERB, account, source, |_| action).await?;
+        let record = self
+            .admit(VERB, account, source, &mut Expected::default(), |_| action)
+            .await?;
         if let Some(name) = name {
             self.check_free(account, name).await?;
         }
@@ -167,7 +170,14 @@ impl Core {
             frozen: VolumeId::new(),
         };
         let ticket = self
-            .begin(VERB, account, &id.into(), Action::CloneHead, intent)
+            .begin(
+                VERB,
+                account,
+                &id.into(),
+                Expected::default(),
+                Action::CloneHead,
+                intent,
+            )
             .await?;
         // Another clone may have frozen it while this one waited for its turn.
         if let Some(frozen) = self.frozen_head(&ticket.record).await? {

@@ -35,12 +35,15 @@ impl Account {
     /// `recover()` goes on.
     pub async fn delete(&self, workspace: impl Into<Selector>, force: Force) -> Result<(), Error> {
         let (core, account, workspace) = (self.core(), self.id().clone(), workspace.into());
+        let expected = self.expected();
         Core::detached(VERB, self.id(), async move {
             let action = Action::Delete {
                 force: force.is_yes(),
             };
             let ticket = core
-                .begin(VERB, &account, &workspace, action, |_| Intent::Delete)
+                .begin(VERB, &account, &workspace, expected, action, |_| {
+                    Intent::Delete
+                })
                 .await?;
             core.remove_everything(VERB, &ticket.record).await
         })
@@ -66,7 +69,7 @@ impl Account {
             );
             return Err(Error::InvalidRequest { reason });
         }
-        let account = self.clone();
+        let account = self.expecting_nothing();
         Core::detached("bulk_delete", self.id(), async move {
             Ok(account
                 .delete_each(account.resolve_once(selectors).await, force)

@@ -57,14 +57,16 @@ impl Account {
         change: impl Fn(&mut WorkspaceRecord) + Send + Sync + 'static,
     ) -> Result<Workspace, Error> {
         let (core, account) = (self.core(), self.id().clone());
+        let mut expected = self.expected();
         Core::detached(verb, self.id(), async move {
             let id = core
-                .admit(verb, &account, &workspace, |_| Action::Edit)
+                .admit(verb, &account, &workspace, &mut expected, |_| Action::Edit)
                 .await?
                 .id;
             let record = core
                 .update(verb, &account, id, |before| {
                     Core::check_allowed(before, Action::Edit)?;
+                    expected.check(before)?;
                     let mut record = before.clone();
                     change(&mut record);
                     Ok((record != *before).then(|| Step::visible(record)))

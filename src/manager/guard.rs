@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::core::Core;
+use super::expected::Expected;
 use super::options::{LeaseTerm, SessionInfo};
 use crate::error::Error;
 use crate::model::{AccountId, SessionId, Workspace};
@@ -111,8 +112,15 @@ impl Session {
         let (core, account) = (Arc::clone(&self.core), self.account.clone());
         let (workspace, id, epoch) = (self.info.workspace, self.info.id, self.info.epoch);
         let ended = Core::detached("end_session", &self.account, async move {
-            core.end("end_session", &account, workspace, id, Some(epoch))
-                .await
+            core.end(
+                "end_session",
+                &account,
+                workspace,
+                id,
+                Some(epoch),
+                Expected::default(),
+            )
+            .await
         });
         match ended.await {
             Ok(workspace) => {
@@ -180,7 +188,14 @@ impl Drop for Session {
         let (workspace, id, epoch) = (self.info.workspace, self.info.id, self.info.epoch);
         runtime.spawn(async move {
             if let Err(error) = core
-                .end("end_session", &account, workspace, id, Some(epoch))
+                .end(
+                    "end_session",
+                    &account,
+                    workspace,
+                    id,
+                    Some(epoch),
+                    Expected::default(),
+                )
                 .await
             {
                 tracing::warn!(%workspace, session = %id, %error, "a dropped session did not end");

@@ -9,6 +9,7 @@ mod core;
 mod create;
 mod delete;
 mod edit;
+mod expected;
 mod guard;
 mod operation;
 mod options;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedMutexGuard;
 
 use super::core::{ATTEMPTS, Core, Step};
+use super::expected::Expected;
 use super::running::{RunningOperation, wait_for};
 use crate::error::{BackendError, Error};
 use crate::metadata::SnapshotChange;
@@ -61,16 +62,19 @@ impl Ticket {
 impl Core {
     /// Waits and forces until the rules allow an action, and answers the record on which they did.
     ///
-    /// What a dead process left on the workspace is settled first.
+    /// What a dead process left on the workspace is settled first. What is expected of the record is judged before
+    /// anything is forced, and is met by then.
     pub(super) async fn admit(
         self: &Arc<Self>,
         verb: &'static str,
         account: &AccountId,
         selector: &Selector,
+        expected: &mut Expected,
         action: impl Fn(&WorkspaceRecord) -> Action + Send,
     ) -> Result<WorkspaceRecord, Error> {
         let mut record = self.find(verb, account, selector).await?;
         for _ in 0..ATTEMPTS {
+            expected.check(&record)?;
             if self.settle(verb, &record).await? {
                 record = self.reread(verb, account, record.id).await?;
                 continue;
@@ -78,8 +82,11 @@ impl Core {
             let wanted = action(&record);
             match decide(State::of(&record), wanted) {
                 Verdict::Allow => return Ok(record),
-                Verdict::EndSessionFirst => self.force_out(verb, &record).await?,
-                Verdict::CancelFirst => self.cancel(&record).await?,
+                Verdict::EndSessionFirst => self.force_out(verb, &record, expected).await?,
+                Verdict::CancelFirst => {
+                    expected.meet();
+                    self.cancel(&record).await?;
+                }
                 // A head that is being frozen for one clone is about to serve the next.
                 Verdict::RefuseBusy(OperationKind::Freeze) if wanted == Action::CloneHead => {
                     self.await_operation(&record, false).await?;
@@ -97,15 +104,20 @@ impl Core {
         verb: &'static str,
         account: &AccountId,
         selector: &Selector,
+        mut expected: Expected,
         action: Action,
         intent: impl Fn(&WorkspaceRecord) -> Intent + Send,
     ) -> Result<Ticket, Error> {
         let mut selector = selector.clone();
         for _ in 0..ATTEMPTS {
-            let id = self.admit(verb, account, &selector, |_| action).await?.id;
+            let id = self
+                .admit(verb, account, &selector, &mut expected, |_| action)
+                .await?
+                .id;
             selector = Selector::Id(id);
             let lock = self.locks.lock(id).await;
             let before = self.reread(verb, account, id).await?;
+            expected.check(&before)?;
             if decide(State::of(&before), action) != Verdict::Allow {
                 continue;
             }

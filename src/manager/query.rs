@@ -84,9 +84,10 @@ impl Account {
     pub async fn measure(&self, workspace: impl Into<Selector>) -> Result<Workspace, Error> {
         const VERB: &str = "measure";
         let (core, account, workspace) = (self.core(), self.id().clone(), workspace.into());
+        let mut expected = self.expected();
         Core::detached(VERB, self.id(), async move {
             let found = core
-                .admit(VERB, &account, &workspace, |_| Action::Edit)
+                .admit(VERB, &account, &workspace, &mut expected, |_| Action::Edit)
                 .await?;
             let head = core.volume.usage(found.head).await;
             let head = head
@@ -110,6 +111,7 @@ impl Account {
             }
             let record = core
                 .update(VERB, &account, found.id, |before| {
+                    expected.check(before)?;
                     let mut record = before.clone();
                     record.size_bytes = Some(head);
                     let current = before.head == found.head && record != *before;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::core::{Core, Step};
+use super::expected::Expected;
 use super::running::is_running;
 use crate::error::Error;
 use crate::metadata::session_position;
@@ -195,16 +196,23 @@ impl Core {
             Hold::OwnerDead => {
                 // What the dead process mounted is unmounted at once, unless something that it started still runs there.
                 match self
-                    .end(verb, &record.account, record.id, session.id, None)
+                    .end(
+                        verb,
+                        &record.account,
+                        record.id,
+                        session.id,
+                        None,
+                        Expected::default(),
+                    )
                     .await
                 {
                     Err(Error::SessionTerminationFailed { .. }) => {
-                        self.force_out(verb, record).await
+                        self.force_out(verb, record, &mut Expected::default()).await
                     }
                     result => result.map(|_| ()),
                 }
             }
-            Hold::Expired => self.force_out(verb, record).await,
+            Hold::Expired => self.force_out(verb, record, &mut Expected::default()).await,
         };
         match ended {
             Ok(()) => Ok(Some(Settled::SessionEnded)),

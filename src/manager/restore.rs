@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::core::Core;
+use super::expected::Expected;
 use super::operation::Ticket;
 use super::options::RestoreSnapshot;
 use super::snapshot::{add_snapshot, base_on};
@@ -41,8 +42,9 @@ impl Account {
     ) -> Result<Workspace, Error> {
         let (core, account) = (self.core(), self.id().clone());
         let (workspace, snapshot) = (workspace.into(), snapshot.into());
+        let expected = self.expected();
         Core::detached(VERB, self.id(), async move {
-            core.restore(&account, &workspace, &snapshot, &options)
+            core.restore(&account, &workspace, expected, &snapshot, &options)
                 .await
         })
         .await
@@ -54,6 +56,7 @@ impl Core {
         self: &Arc<Self>,
         account: &AccountId,
         workspace: &Selector,
+        expected: Expected,
         selector: &SnapshotSelector,
         options: &RestoreSnapshot,
     ) -> Result<Workspace, Error> {
@@ -79,7 +82,7 @@ impl Core {
                 .map(|name| self.record_of_snapshot(record, name)),
         };
         let ticket = self
-            .begin(VERB, account, &id.into(), action, intent)
+            .begin(VERB, account, &id.into(), expected, action, intent)
             .await?;
         let Intent::Restore {
             head, save_head_as, ..

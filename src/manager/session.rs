@@ -40,8 +40,9 @@ impl Account {
             let reason = format!("a lease is 1 second to 366 days, not {ttl:?}");
             return Err(Error::InvalidRequest { reason });
         }
+        let expected = self.expected();
         Core::detached("start_session", self.id(), async move {
-            core.start_session(&account, &workspace, session_type, options)
+            core.start_session(&account, &workspace, expected, session_type, options)
                 .await
         })
         .await
@@ -97,9 +98,10 @@ impl Account {
     ) -> Result<Workspace, Error> {
         const VERB: &str = "end_session";
         let (core, account, workspace) = (self.core(), self.id().clone(), workspace.into());
+        let expected = self.expected();
         Core::detached(VERB, self.id(), async move {
             let id = core.find(VERB, &account, &workspace).await?.id;
-            core.end(VERB, &account, id, session, None).await
+            core.end(VERB, &account, id, session, None, expected).await
         })
         .await
     }

@@ -6,6 +6,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::core::{Core, Step};
+use super::expected::Expected;
 use super::session::{fenced, running};
 use crate::error::{BackendError, BackendErrorKind, Error, Holder};
 use crate::model::{AccountId, SessionId, Workspace, WorkspaceId, WorkspaceRecord};
@@ -23,9 +24,11 @@ impl Core {
         workspace: WorkspaceId,
         session: SessionId,
         epoch: Option<u64>,
+        expected: Expected,
     ) -> Result<Workspace, Error> {
         let _lock = self.locks.lock(workspace).await;
         let record = self.reread(verb, account, workspace).await?;
+        expected.check(&record)?;
         fenced(&record, session, epoch)?;
         if let Err(error) = self.unmount(&record).await {
             return Err(termination_failed(verb, &record, session, error));
@@ -73,6 +76,7 @@ impl Core {
         &self,
         verb: &'static str,
         record: &WorkspaceRecord,
+        expected: &mut Expected,
     ) -> Result<(), Error> {
         let Some(session) = record.session.as_ref().map(|session| session.id) else {
             return Ok(());
@@ -80,6 +84,7 @@ impl Core {
         let (account, workspace) = (&record.account, record.id);
         let revoked = self.update(verb, account, workspace, |before| {
             running(before, session)?;
+            expected.check(before)?;
             let mut record = before.clone();
             if let Some(session) = &mut record.session {
                 session.revoked = true;
@@ -92,6 +97,7 @@ impl Core {
             Err(Error::SessionNotFound { .. }) => return Ok(()),
             Err(error) => return Err(error),
         };
+        expected.meet();
         let request = StopRequest {
             account: account.clone(),
             workspace,
@@ -117,7 +123,8 @@ impl Core {
                 reason,
             });
         }
-        match self.end(verb, account, workspace, session, None).await {
+        let ended = self.end(verb, account, workspace, session, None, *expected);
+        match ended.await {
             Ok(_) | Err(Error::SessionNotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{ATTEMPTS, Core, Step};
+use super::expected::Expected;
 use super::guard::Session;
 use super::options::{LeaseTerm, MountMode, StartSession};
 use super::session::running;
@@ -19,6 +20,7 @@ impl Core {
         self: &Arc<Self>,
         account: &AccountId,
         workspace: &Selector,
+        mut expected: Expected,
         session_type: SessionType,
         options: StartSession,
     ) -> Result<Session, Error> {
@@ -28,10 +30,14 @@ impl Core {
         };
         let mut workspace = workspace.clone();
         for _ in 0..ATTEMPTS {
-            let id = self.admit(VERB, account, &workspace, action).await?.id;
+            let id = self
+                .admit(VERB, account, &workspace, &mut expected, action)
+                .await?
+                .id;
             workspace = Selector::Id(id);
             let lock = self.locks.lock(id).await;
             let before = self.reread(VERB, account, id).await?;
+            expected.check(&before)?;
             if Self::check_allowed(&before, action(&before)).is_err() {
                 drop(lock);
                 continue;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::core::{Core, Step};
+use super::expected::Expected;
 use super::options::Force;
 use crate::error::Error;
 use crate::metadata::SnapshotChange;
@@ -32,9 +33,9 @@ impl Account {
         force: Force,
     ) -> Result<Snapshot, Error> {
         let (core, account, workspace) = (self.core(), self.id().clone(), workspace.into());
-        let name = SnapshotName::parse(name)?;
+        let (name, expected) = (SnapshotName::parse(name)?, self.expected());
         Core::detached("create_snapshot", self.id(), async move {
-            core.create_snapshot(&account, &workspace, name, force)
+            core.create_snapshot(&account, &workspace, expected, name, force)
                 .await
         })
         .await
@@ -68,8 +69,10 @@ impl Account {
     ) -> Result<Workspace, Error> {
         let (core, account) = (self.core(), self.id().clone());
         let (workspace, snapshot) = (workspace.into(), snapshot.into());
+        let expected = self.expected();
         Core::detached("delete_snapshot", self.id(), async move {
-            core.delete_snapshot(&account, &workspace, &snapshot).await
+            core.delete_snapshot(&account, &workspace, expected, &snapshot)
+                .await
         })
         .await
     }
@@ -80,6 +83,7 @@ impl Core {
         self: &Arc<Self>,
         account: &AccountId,
         workspace: &Selector,
+        expected: Expected,
         name: SnapshotName,
         force: Force,
     ) -> Result<Snapshot, Error> {
@@ -94,7 +98,7 @@ impl Core {
             snapshot: self.record_of_snapshot(record, &name),
         };
         let ticket = self
-            .begin(VERB, account, &found.id.into(), action, intent)
+            .begin(VERB, account, &found.id.into(), expected, action, intent)
             .await?;
         let Intent::Snapshot { snapshot } = ticket.operation.intent.clone() else {
             return Err(Self::contended(VERB));
@@ -133,11 +137,14 @@ impl Core {
         self: &Arc<Self>,
         account: &AccountId,
         workspace: &Selector,
+        mut expected: Expected,
         selector: &SnapshotSelector,
     ) -> Result<Workspace, Error> {
         const VERB: &str = "delete_snapshot";
         let id = self
-            .admit(VERB, account, workspace, |_| Action::DeleteSnapshot)
+            .admit(VERB, account, workspace, &mut expected, |_| {
+                Action::DeleteSnapshot
+            })
             .await?
             .id;
         let snapshot = self.find_snapshot(VERB, account, id, selector).await?;
@@ -146,6 +153,7 @@ impl Core {
         for _ in 0..super::core::ATTEMPTS {
             let before = self.reread(VERB, account, id).await?;
             Self::check_allowed(&before, Action::DeleteSnapshot)?;
+            expected.check(&before)?;
             self.find_snapshot(VERB, account, id, &SnapshotSelector::Id(snapshot.id))
                 .await?;
             let mut record = before.clone();

@@ -32,6 +32,7 @@ fn codes_are_as_documented() {
             "session_type_mismatch",
             "session_termination_failed",
             "session_fenced",
+            "revision_conflict",
             "storage_full",
             "storage_unavailable",
             "storage_corrupt",

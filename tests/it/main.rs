@@ -14,6 +14,7 @@ mod tree;
 mod backends;
 mod codes;
 mod crash;
+mod expected;
 mod files;
 mod listing;
 mod model;
