@@ -14,7 +14,10 @@ use super::{Source, Workspace, minute, size};
 pub(crate) fn table(workspaces: &[Workspace]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
+    // In less, words would be broken into letters; then the terminal may wrap the lines.
+    if table.width().is_some_and(|width| width >= 72) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
     table.enforce_styling();
     let header = [
         "name",
