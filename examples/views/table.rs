@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
-
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use workdisk::model::WorkspaceId;
 
-use super::{Source, Workspace, minute, size};
+use super::{Source, Workspace, size};
+
+const HEADER: [&str; 6] = ["name", "type", "status", "snapshots", "on disk", "notes"];
+
+/// The columns whose words are short, and not broken in a narrow terminal.
+const SHORT: std::ops::Range<usize> = 1..5;
 
 /// Workspaces as a table, as wide as the terminal at most.
 ///
@@ -14,22 +18,8 @@ use super::{Source, Workspace, minute, size};
 pub(crate) fn table(workspaces: &[Workspace]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY);
-    // In less, words would be broken into letters; then the terminal may wrap the lines.
-    if table.width().is_some_and(|width| width >= 72) {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-    }
     table.enforce_styling();
-    let header = [
-        "name",
-        "type",
-        "status",
-        "template",
-        "snapshots",
-        "on disk",
-        "updated",
-        "from",
-    ];
-    table.set_header(header.map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
+    table.set_header(HEADER.map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
     let listed = workspaces.iter();
     let listed: HashMap<_, _> = listed.map(|workspace| (workspace.id, workspace)).collect();
     for workspace in workspaces {
@@ -38,12 +28,17 @@ pub(crate) fn table(workspaces: &[Workspace]) -> Table {
             Cell::new(workspace.to_string()),
             Cell::new(workspace.session_type.to_string()),
             status(&workspace.status),
-            Cell::new(if workspace.template { "yes" } else { "" }),
             Cell::new(persistence.snapshot_count.to_string()),
             Cell::new(persistence.size_bytes.map_or_else(|| "?".to_owned(), size)),
-            Cell::new(minute(workspace.updated_at)),
-            Cell::new(from(workspace, &listed)),
+            Cell::new(notes(workspace, &listed)),
         ]);
+    }
+    // In much less, words would be broken into letters; then the terminal may wrap the lines.
+    if table.width().is_some_and(|width| width >= 72) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        for column in table.column_iter_mut().skip(SHORT.start).take(SHORT.len()) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     table
 }
@@ -58,14 +53,16 @@ fn status(status: &str) -> Cell {
     Cell::new(status).fg(color)
 }
 
-/// What a workspace came from, by name where that is among those that are listed.
-fn from(workspace: &Workspace, listed: &HashMap<WorkspaceId, &Workspace>) -> String {
-    match &workspace.source {
-        None => String::new(),
-        Some(Source::Clone { clone_of, .. }) => match listed.get(clone_of) {
+/// Whether it is a template, and what it came from: by name where that is among those that are listed.
+fn notes(workspace: &Workspace, listed: &HashMap<WorkspaceId, &Workspace>) -> String {
+    let template = workspace.template.then(|| "template".to_owned());
+    let source = workspace.source.as_ref().map(|source| match source {
+        Source::Clone { clone_of, .. } => match listed.get(clone_of) {
             Some(source) => format!("clone of {source}"),
             None => format!("clone of {clone_of}"),
         },
-        Some(Source::Other(source)) => source.to_string(),
-    }
+        Source::Other(source) => source.to_string(),
+    });
+    let notes: Vec<String> = template.into_iter().chain(source).collect();
+    notes.join(", ")
 }

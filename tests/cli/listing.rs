@@ -10,13 +10,13 @@ fn list_is_a_table_of_the_accounts_workspaces() {
     bench.done(["clone", "base", "task 1"]);
     bench.done(["create", "foreign", "--account", "other"]);
     let expected = "\
-┌────────────────────────────────────────────────────────────────────────────────────────────────┐
-│ name      type      status   template   snapshots   on disk   updated            from          │
-╞════════════════════════════════════════════════════════════════════════════════════════════════╡
-│ base      sandbox   ready    yes        0           ?         2000-01-01 00:00                 │
-│ profile   browser   ready               0           ?         2000-01-01 00:00                 │
-│ task 1    sandbox   ready               0           ?         2000-01-01 00:00   clone of base │
-└────────────────────────────────────────────────────────────────────────────────────────────────┘
+┌──────────────────────────────────────────────────────────────────┐
+│ name      type      status   snapshots   on disk   notes         │
+╞══════════════════════════════════════════════════════════════════╡
+│ base      sandbox   ready    0           ?         template      │
+│ profile   browser   ready    0           ?                       │
+│ task 1    sandbox   ready    0           ?         clone of base │
+└──────────────────────────────────────────────────────────────────┘
 ";
     assert_eq!(mask(&bench.done(["list"])), expected);
 }
