@@ -10,6 +10,7 @@ mod delete;
 mod export;
 mod gc;
 mod list;
+mod load;
 pub(crate) mod print;
 mod progress;
 mod rename;
@@ -100,6 +101,7 @@ pub(crate) enum Command {
     Delete(delete::Delete),
     Gc(gc::Gc),
     Export(export::Export),
+    Load(load::Load),
     Bench(bench::Bench),
     Completions(completions::Completions),
 }
@@ -120,6 +122,7 @@ impl Command {
             Command::Delete(command) => command.run(context).await,
             Command::Gc(command) => command.run(context).await,
             Command::Export(command) => command.run(context).await,
+            Command::Load(command) => command.run(context).await,
             Command::Bench(command) => command.run(context).await,
             Command::Completions(command) => command.run(),
         }

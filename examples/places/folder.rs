@@ -64,6 +64,15 @@ impl FolderTarget {
         self.when_free(open).await
     }
 
+    /// Takes the files over for records that were brought back from a copy. What the copy has in flight is not settled yet.
+    pub(crate) async fn adopt(&self) -> Result<()> {
+        let opened = workdisk_local::open_with(&self.path, self.volume, |builder| {
+            builder.with_adopted_volumes()
+        });
+        opened.await?;
+        Ok(())
+    }
+
     /// Opens the records alone.
     pub(crate) async fn open_metadata(&self) -> Result<SledMetadata> {
         let open = async || {
