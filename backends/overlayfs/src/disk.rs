@@ -8,6 +8,7 @@ use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{OverlayError, Result};
+use crate::journal::keeps_order;
 use crate::tree::remove::remove_tree;
 
 /// Changes the store's own folders.
@@ -15,14 +16,24 @@ use crate::tree::remove::remove_tree;
 /// - Nothing else adds, moves or drops a name in them, so that a test can stop the store before every step.
 /// - After a failed write-back nothing is made durable again until the store is reopened: the kernel reports such a
 ///   failure once and then forgets which pages it lost.
+/// - Where the file system keeps changes in order, a change that must not outlive the loss of an earlier one needs no wait.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
+    keeps_order: bool,
     poisoned: AtomicBool,
     #[cfg(test)]
     pub(crate) faults: crate::faults::Faults,
 }
 
 impl Disk {
+    /// For a store in that folder.
+    pub(crate) fn of(root: impl AsFd) -> Self {
+        Self {
+            keeps_order: keeps_order(root),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn mkdir(&self, at: impl AsFd, name: &str, mode: Mode) -> Result<()> {
         self.step("make the folder", name, || fs::mkdirat(&at, name, mode))
     }
@@ -96,6 +107,23 @@ impl Disk {
     pub(crate) fn sync_at(&self, at: impl AsFd, name: &str) -> Result<()> {
         let folder = open_dir(&at, name)?;
         self.sync(folder, name)
+    }
+
+    /// Sees to it that no power loss keeps a later change and loses what was changed in a folder before. Nothing of it
+    /// needs to be durable until something later is made so.
+    pub(crate) fn order(&self, folder: impl AsFd, name: &str) -> Result<()> {
+        if self.keeps_order {
+            return Ok(());
+        }
+        self.sync(folder, name)
+    }
+
+    /// As [`order`](Self::order), for the folder at a name.
+    pub(crate) fn order_at(&self, at: impl AsFd, name: &str) -> Result<()> {
+        if self.keeps_order {
+            return Ok(());
+        }
+        self.sync_at(at, name)
     }
 
     /// Makes everything on the file system durable.

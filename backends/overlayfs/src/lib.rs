@@ -29,6 +29,7 @@ mod faults;
 mod format;
 mod host;
 mod in_place;
+mod journal;
 mod layer;
 mod locks;
 mod merge;

@@ -38,7 +38,7 @@ impl Store {
                 }
                 None => {
                     self.disk.symlink(&layer.to_string(), &home, &reference)?;
-                    self.disk.sync_at(&home, &layer.to_string())?;
+                    self.disk.order_at(&home, &layer.to_string())?;
                     false
                 }
             };

@@ -18,7 +18,7 @@ pub(crate) struct Reference {
     name: String,
 }
 
-/// A complete, durable layer to which only a reference in staging refers.
+/// A complete layer to which only a reference in staging refers.
 ///
 /// To give it to a volume takes a single move. Unless that happens the reference goes to the trash, and the layer after it;
 /// after a crash the next opening does the same.
@@ -70,25 +70,25 @@ impl Store {
             // The umask does not count.
             None => rustix::fs::fchmod(&files, Mode::from_raw_mode(0o755)).map_err(failed)?,
         }
-        self.disk.sync(&files, "the root of the new layer")
+        self.disk.order(&files, "the root of the new layer")
     }
 
     /// Moves a layer from staging to the others; answers its reference in staging.
     ///
-    /// The reference is durable before the move is begun, so that no power loss leaves a layer to which nobody refers
-    /// among the others, where no opening would look for it.
+    /// The reference comes before the move, so that no power loss leaves a layer to which nobody refers among the others,
+    /// where no opening would look for it. All of it is durable once the reference is given to a volume.
     pub(crate) fn place_layer(&self, id: &LayerId) -> Result<String> {
         let name = id.to_string();
         let reference = fresh_reference();
-        self.disk.sync_at(&self.staging, &name)?;
+        self.disk.order_at(&self.staging, &name)?;
         self.disk
             .link(&self.staging, &id.reference(0), &self.staging, &reference)?;
         let placed = self
             .disk
-            .sync(&self.staging, "staging")
+            .order(&self.staging, "staging")
             .and_then(|()| self.disk.rename(&self.staging, &name, &self.layers, &name))
-            .and_then(|()| self.disk.sync(&self.layers, "layers"))
-            .and_then(|()| self.disk.sync(&self.staging, "staging"));
+            .and_then(|()| self.disk.order(&self.layers, "layers"))
+            .and_then(|()| self.disk.order(&self.staging, "staging"));
         if placed.is_err() {
             self.throw_away_or_leave(&self.staging, &reference);
         }
@@ -123,7 +123,7 @@ impl<'a> Staged<'a> {
     }
 
     /// Makes a volume refer to the layer, instead of to another if it is there already. One step: the volume is as before
-    /// or has the layer. An error after that step leaves the volume with the layer.
+    /// or has the layer, and durably so. An error after that step leaves the volume with the layer.
     pub(crate) fn give_to(mut self, folder: impl AsFd, volume: &str) -> Result<()> {
         let disk = &self.store.disk;
         if let Some(reference) = &self.reference {

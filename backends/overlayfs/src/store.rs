@@ -79,7 +79,7 @@ impl OpenStore {
         )
         .map_err(failed("open"))?;
         let lock = take_lock(&root_fd, &root)?;
-        let disk = Disk::default();
+        let disk = Disk::of(&root_fd);
         for name in FOLDERS {
             match disk.mkdir(&root_fd, name, Mode::RWXU) {
                 Err(error) if error.errno() != Some(Errno::EXIST) => return Err(error),

@@ -128,8 +128,8 @@ impl Store {
                     answer => answer?,
                 }
             }
-            self.disk.sync(&self.trash, "trash")?;
-            self.disk.sync(&self.layers, "layers")?;
+            self.disk.order(&self.trash, "trash")?;
+            self.disk.order(&self.layers, "layers")?;
         }
         self.disk.unlink(&self.trash, reference)
     }

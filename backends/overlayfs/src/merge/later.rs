@@ -220,11 +220,11 @@ impl Store {
     /// nobody else refers to it.
     fn refer_instead(&self, folder: impl AsFd, name: &str, layer: &LayerId) -> Result<()> {
         let [before, after] = [fresh_reference(), fresh_reference()];
-        // Both are in staging, durably, before the step: no power loss leaves a layer that an opening would not find.
+        // Both are in staging before the step: no power loss leaves a layer that an opening would not find.
         self.disk.link(&folder, name, &self.staging, &before)?;
         let replaced = self
             .refer(&self.layers, layer, &self.staging, &after)
-            .and_then(|()| self.disk.sync(&self.staging, "staging"))
+            .and_then(|()| self.disk.order(&self.staging, "staging"))
             .and_then(|()| self.disk.rename(&self.staging, &after, &folder, name))
             .inspect_err(|_| self.throw_away_if_there(&self.staging, &after))
             .and_then(|()| self.disk.sync(&folder, "the reference"));

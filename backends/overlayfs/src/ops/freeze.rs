@@ -24,7 +24,7 @@ impl Store {
             if let Some(parent) = chain.get(1)
                 && self.is_unchanged(&upper, parent)?
             {
-                return self.name_frozen(parent, frozen);
+                return self.name_frozen(parent, frozen, || self.disk.sync(&self.frozen, "frozen"));
             }
             self.freeze_upper(volume, frozen, &chain)
         })
@@ -57,11 +57,17 @@ impl Store {
             .map_err(|errno| OverlayError::io("compare the root of", upper.to_string(), errno))
     }
 
-    fn name_frozen(&self, layer: &LayerId, frozen: VolumeId) -> Result<()> {
+    /// Gives a layer the name of a frozen volume. `last` is what makes it durable, or puts it before what comes next.
+    fn name_frozen(
+        &self,
+        layer: &LayerId,
+        frozen: VolumeId,
+        last: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
         let name = frozen.to_string();
         let done = self
             .refer(&self.layers, layer, &self.frozen, &name)
-            .and_then(|()| self.disk.sync(&self.frozen, "frozen"));
+            .and_then(|()| last());
         if done.is_err() {
             self.undo_name(VolumeKind::Frozen, &name);
         }
@@ -77,7 +83,7 @@ impl Store {
         let base = merged.as_ref().map_or(upper, |merged| merged.id);
         let next = self.stage_upper(Some(&base), Some(&upper))?;
         drop(merged);
-        self.name_frozen(&upper, frozen)?;
+        self.name_frozen(&upper, frozen, || self.disk.order(&self.frozen, "frozen"))?;
         if let Err(error) = next.give_to(&self.active, &volume.to_string()) {
             self.undo_name(VolumeKind::Frozen, &frozen.to_string());
             return Err(error);

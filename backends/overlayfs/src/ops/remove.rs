@@ -24,7 +24,7 @@ impl Store {
             self.drop_label(&name);
             match self.throw_away(folder, &name) {
                 Ok(()) => {
-                    self.disk.sync(&self.trash, "trash")?;
+                    self.disk.order(&self.trash, "trash")?;
                     self.disk.sync(folder, "the volumes")?;
                 }
                 Err(error) if error.is_full() => self.remove_in_place(folder, &name)?,

@@ -1,0 +1,123 @@
+//! How often each call waits for the disk, counted in system calls.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where it meets what it does not expect"
+)]
+
+use std::path::Path;
+use std::process::Command;
+
+use workdisk::Volume;
+use workdisk::model::VolumeId;
+use workdisk_conformance::{FileSystem, LoopDisk, Skip};
+use workdisk_overlayfs::OverlayVolume;
+
+/// The folder that the traced process works in.
+const ROOT: &str = "WORKDISK_TEST_ROOT";
+
+/// What is looked for, and never found, before each call and after the last one.
+const MARK: &str = "/workdisk counts ";
+
+const CALLS: [&str; 8] = [
+    "create",
+    "mount",
+    "unmount",
+    "freeze",
+    "freeze again",
+    "fork",
+    "remove",
+    "end",
+];
+
+async fn work(root: &Path) {
+    let volumes = OverlayVolume::open(root).await.unwrap();
+    let [id, frozen, again, fork] = std::array::from_fn(|_| VolumeId::new());
+    let mut calls = CALLS.iter();
+    let mut next = || {
+        let call = calls.next().unwrap();
+        assert!(!Path::new(&format!("{MARK}{call}")).exists());
+    };
+    next();
+    volumes.create(id).await.unwrap();
+    next();
+    let path = volumes.mount(id).await.unwrap();
+    std::fs::write(path.join("file"), "content").unwrap();
+    next();
+    volumes.unmount(id).await.unwrap();
+    next();
+    volumes.freeze(id, frozen).await.unwrap();
+    next();
+    volumes.freeze(id, again).await.unwrap();
+    next();
+    volumes.fork(frozen, fork).await.unwrap();
+    next();
+    volumes.remove(fork).await.unwrap();
+    volumes.reclaim().await.unwrap();
+    next();
+}
+
+/// The calls that wait for the disk between each mark and the next.
+fn waits(root: &Path) -> Vec<(&'static str, usize)> {
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let traced = Command::new("strace")
+        .args(["-f", "-qq", "-e"])
+        .arg("trace=fsync,fdatasync,sync,syncfs,sync_file_range,stat,statx,newfstatat")
+        .arg("-o")
+        .arg(trace.path())
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "call_waits_once_where_the_disk_keeps_order"])
+        .env(ROOT, root)
+        .output()
+        .unwrap();
+    assert!(traced.status.success(), "{traced:?}");
+    let text = std::fs::read_to_string(trace.path()).unwrap();
+    let mut counts = Vec::new();
+    for line in text.lines() {
+        let next = CALLS.get(counts.len()).copied().unwrap_or_default();
+        if line.contains(&format!("{MARK}{next}\"")) {
+            counts.push((next, 0));
+        } else if let Some((_, count)) = counts.last_mut()
+            && line.contains("sync")
+            && !line.contains("resumed>")
+        {
+            *count += 1;
+        }
+    }
+    assert_eq!(counts.pop(), Some(("end", 0)), "{text}");
+    counts
+}
+
+/// The process that is traced is this test again, with a folder.
+#[test]
+fn call_waits_once_where_the_disk_keeps_order() {
+    if let Some(root) = std::env::var_os(ROOT) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        return runtime.block_on(work(Path::new(&root)));
+    }
+    if let Err(error) = Command::new("strace").arg("-V").output() {
+        return Skip::new(format!("strace does not start ({error}): install it")).announce();
+    }
+    for system in [FileSystem::Ext4, FileSystem::Xfs, FileSystem::Btrfs] {
+        let disk = match LoopDisk::new(system, 64) {
+            Ok(disk) => disk,
+            Err(skip) => return skip.announce(),
+        };
+        let waits = waits(&disk.path().join("volumes"));
+        println!("{system:?}: {waits:?}");
+        for (call, count) in waits {
+            match call {
+                "mount" => assert_eq!(count, 0, "{call} on {system:?}"),
+                // Everything that is written, and the names.
+                "freeze again" => assert_eq!(count, 2, "{call} on {system:?}"),
+                "freeze" if system != FileSystem::Btrfs => {
+                    assert_eq!(count, 2, "{call} on {system:?}");
+                }
+                _ if system != FileSystem::Btrfs => assert_eq!(count, 1, "{call} on {system:?}"),
+                // It keeps no order, so that each step waits for the one before.
+                "create" | "freeze" | "fork" | "remove" => assert!(count > 1, "{call}"),
+                _ => assert_eq!(count, 1, "{call} on {system:?}"),
+            }
+        }
+    }
+}
