@@ -37,6 +37,7 @@ mod ops;
 mod options;
 mod overlay;
 mod references;
+mod saved;
 mod staged;
 mod store;
 mod trash;

@@ -17,6 +17,7 @@ use crate::locks::{VolumeLocks, lock};
 use crate::merge::Merges;
 use crate::options::OverlayOptions;
 use crate::overlay::{Attachment, propagation};
+use crate::saved::Saved;
 
 const FOLDERS: [&str; 9] = [
     "layers", "active", "frozen", "labels", "staging", "trash", "mounts", "empty", "spare",
@@ -46,6 +47,7 @@ pub(crate) struct Store {
     /// Held while the folder `spare` is used.
     pub(crate) spare: Mutex<()>,
     pub(crate) merges: Merges,
+    pub(crate) saved: Saved,
     pub(crate) closing: AtomicBool,
 }
 
@@ -110,6 +112,7 @@ impl OpenStore {
             sweep: Mutex::new(()),
             spare: Mutex::new(()),
             merges: Merges::default(),
+            saved: Saved::default(),
             closing: AtomicBool::new(false),
         };
         store.clear_staging()?;

@@ -30,8 +30,9 @@ impl Store {
         let name = volume.to_string();
         let layer = self.stage_upper(parent.as_ref(), parent.as_ref())?;
         let done = layer.give_to(&self.active, &name);
-        if done.is_err() {
-            self.undo_name(VolumeKind::Active, &name);
+        match done {
+            Ok(()) => self.saved.add(volume),
+            Err(_) => self.undo_name(VolumeKind::Active, &name),
         }
         done
     }

@@ -20,7 +20,10 @@ impl Store {
             let chain = self.chain(upper)?;
             self.must_be_unused(volume, &upper)?;
             self.merges.take_back(volume);
-            self.disk.sync_all(&self.root_fd)?;
+            if !self.saved.has(volume) {
+                self.disk.sync_all(&self.root_fd)?;
+                self.saved.add(volume);
+            }
             if let Some(parent) = chain.get(1)
                 && self.is_unchanged(&upper, parent)?
             {

@@ -56,11 +56,13 @@ impl Store {
                     });
                 }
             }
-            // The unmount has written everything; this also tells of what could not be written.
-            self.disk.sync_all(&self.root_fd)?;
             let upper = self.top(volume, VolumeKind::Active)?;
             self.must_be_unused(volume, &upper)?;
             self.merges.take_back(volume);
+            // The unmount has written everything; this also tells of what could not be written. It comes after the last
+            // writer is gone, so that nothing is left for a freeze to wait for.
+            self.disk.sync_all(&self.root_fd)?;
+            self.saved.add(volume);
             if let Err(error) = self.take_ready(volume) {
                 tracing::warn!(%volume, %error, "the layers are merged at a later freeze");
             }
@@ -73,6 +75,7 @@ impl Store {
         let upper = self.settled(volume)?;
         let chain = self.chain(upper)?;
         self.must_be_unused(volume, &upper)?;
+        self.saved.forget(volume);
         let mut lowers: Vec<PathBuf> = chain[1..]
             .iter()
             .map(|layer| self.layer_path(&layer.files()))

@@ -32,6 +32,7 @@ impl Store {
             }
             if kind == VolumeKind::Active {
                 self.merges.take_back(volume);
+                self.saved.forget(volume);
                 self.drop_ready(volume);
                 // Nothing is mounted there, and nothing uses it; a folder that stays does no harm.
                 if let Err(errno) = unlinkat(CWD, self.mount_path(volume), AtFlags::REMOVEDIR) {
