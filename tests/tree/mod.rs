@@ -1,14 +1,17 @@
 //! Random changes of a tree of files, and everything that a tree shows.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::fs;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode, SeekFrom, XattrFlags, mknodat};
+use rustix::io::Errno;
 
 /// A change. A number stands for a path.
 #[derive(Clone, Debug)]
@@ -36,7 +39,7 @@ pub(crate) enum Edit {
 const NAMES: [&[u8]; 3] = [b"a", b"b c", b"\xff\n,:\\"];
 
 /// A path of one to three names.
-fn path(n: usize) -> PathBuf {
+pub(crate) fn path(n: usize) -> PathBuf {
     let mut path = PathBuf::new();
     let mut rest = n;
     for _ in 0..=n % 3 {
@@ -166,80 +169,141 @@ pub(crate) struct Entry {
     /// Where its data is, by their first byte and the one after the last; the rest are holes.
     data: Vec<(u64, u64)>,
     /// The first of the file's other names in the tree.
-    first_name: Option<PathBuf>,
+    first_name: Option<OsString>,
 }
 
-pub(crate) type Manifest = BTreeMap<PathBuf, Entry>;
+/// By path, as text: comparing paths of thousands of levels part by part takes too long.
+pub(crate) type Manifest = BTreeMap<OsString, Entry>;
 
-/// Everything that a tree shows, and that nothing may change but an edit.
+/// Everything that a tree shows, and that nothing may change but an edit. The tree may be deeper than a path can be long.
 pub(crate) fn manifest(root: &Path) -> Manifest {
+    try_manifest(root).unwrap()
+}
+
+/// As [`manifest`], of a tree that perhaps cannot be read.
+pub(crate) fn try_manifest(root: &Path) -> io::Result<Manifest> {
+    let mut at = File::open(root)?;
     // What is not written back yet has no holes.
-    rustix::fs::syncfs(fs::File::open(root).unwrap()).unwrap();
+    rustix::fs::syncfs(&at)?;
     let mut found = Manifest::new();
-    let mut files: BTreeMap<u64, Vec<PathBuf>> = BTreeMap::new();
-    let mut pending = vec![root.to_owned()];
-    while let Some(at) = pending.pop() {
-        let meta = fs::symlink_metadata(&at).unwrap();
-        let kind = meta.file_type();
-        let content = if kind.is_file() {
-            fs::read(&at).unwrap()
-        } else if kind.is_symlink() {
-            fs::read_link(&at).unwrap().as_os_str().as_bytes().to_vec()
+    let mut names = Names::new();
+    let root = through(&at, ".");
+    found.insert(
+        OsString::new(),
+        entry(&root, &fs::symlink_metadata(&root)?)?,
+    );
+    let mut path = PathBuf::new();
+    let mut pending = vec![look_around(&at, &path, &mut found, &mut names)?];
+    while let Some(folders) = pending.last_mut() {
+        if let Some(next) = folders.pop() {
+            at = File::open(through(&at, &next))?;
+            path.push(next);
+            pending.push(look_around(&at, &path, &mut found, &mut names)?);
         } else {
-            vec![u8::from(kind.is_fifo())]
-        };
-        let entry = Entry {
-            mode: meta.mode(),
-            owner: (meta.uid(), meta.gid()),
-            device: meta.rdev(),
-            content,
-            attributes: attributes(&at),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-            data: if kind.is_file() {
-                data(&at)
-            } else {
-                Vec::new()
-            },
-            first_name: None,
-        };
-        let path = at.strip_prefix(root).unwrap().to_owned();
-        if kind.is_dir() {
-            pending.extend(fs::read_dir(&at).unwrap().map(|it| it.unwrap().path()));
-        } else {
-            files.entry(meta.ino()).or_default().push(path.clone());
+            pending.pop();
+            // The way back from the root leads out of the tree.
+            if path.pop() {
+                at = File::open(through(&at, ".."))?;
+            }
         }
-        found.insert(path, entry);
     }
-    for names in files.into_values().filter(|names| names.len() > 1) {
+    for names in names.into_values().filter(|names| names.len() > 1) {
         let first = names.iter().min().cloned();
         for name in names {
             found.get_mut(&name).unwrap().first_name = first.clone();
         }
     }
-    found
+    Ok(found)
 }
 
-fn attributes(path: &Path) -> Vec<(String, Vec<u8>)> {
-    let names = ["user.x", "system.posix_acl_access", "trusted.x"];
-    let mut found = Vec::new();
-    for name in names {
-        let mut value = [0; 256];
-        if let Ok(length) = rustix::fs::lgetxattr(path, name, &mut value[..]) {
-            found.push((name.to_owned(), value[..length].to_vec()));
+/// The names of each file that has several, by its number.
+type Names = BTreeMap<u64, Vec<OsString>>;
+
+/// The way to a name in an open folder.
+fn through(folder: &File, name: impl AsRef<Path>) -> PathBuf {
+    Path::new(&format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name)
+}
+
+/// Notes what is in a folder, and answers its folders.
+fn look_around(
+    folder: &File,
+    path: &Path,
+    found: &mut Manifest,
+    names: &mut Names,
+) -> io::Result<Vec<OsString>> {
+    let mut folders = Vec::new();
+    for name in fs::read_dir(through(folder, "."))? {
+        let name = name?.file_name();
+        let at = through(folder, &name);
+        let meta = match fs::symlink_metadata(&at) {
+            // An overlay lists some names that are hidden.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            meta => meta?,
+        };
+        let whole = path.join(&name).into_os_string();
+        found.insert(whole.clone(), entry(&at, &meta)?);
+        if meta.is_dir() {
+            folders.push(name);
+        } else if meta.nlink() > 1 {
+            names.entry(meta.ino()).or_default().push(whole);
         }
     }
-    found
+    Ok(folders)
 }
 
-fn data(path: &Path) -> Vec<(u64, u64)> {
-    let file = fs::File::open(path).unwrap();
+fn entry(at: &Path, meta: &fs::Metadata) -> io::Result<Entry> {
+    let kind = meta.file_type();
+    let has_data = kind.is_file() && meta.len() > 0;
+    let content = if has_data {
+        fs::read(at)?
+    } else if kind.is_symlink() {
+        fs::read_link(at)?.as_os_str().as_bytes().to_vec()
+    } else {
+        vec![u8::from(kind.is_fifo())]
+    };
+    Ok(Entry {
+        mode: meta.mode(),
+        owner: (meta.uid(), meta.gid()),
+        device: meta.rdev(),
+        content,
+        attributes: attributes(at)?,
+        modified: (meta.mtime(), meta.mtime_nsec()),
+        data: if has_data { data(at)? } else { Vec::new() },
+        first_name: None,
+    })
+}
+
+/// All but what a security module gives every file.
+fn attributes(path: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
+    const MOST: usize = 64 << 10;
+    let none: &mut [u8] = &mut [];
+    let length = match rustix::fs::llistxattr(path, none) {
+        Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
+        length => length?,
+    };
+    let mut list = vec![0; length];
+    let length = rustix::fs::llistxattr(path, &mut list[..])?;
+    let names = list[..length].split(|byte| *byte == 0);
+    let mut found = Vec::new();
+    for name in names.filter(|name| !name.is_empty() && *name != b"security.selinux") {
+        let mut value = vec![0; MOST];
+        let length = rustix::fs::lgetxattr(path, name, &mut value[..])?;
+        value.truncate(length);
+        found.push((String::from_utf8_lossy(name).into_owned(), value));
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn data(path: &Path) -> io::Result<Vec<(u64, u64)>> {
+    let file = File::open(path)?;
     let mut found = Vec::new();
     let mut at = 0;
     while let Ok(start) = rustix::fs::seek(&file, SeekFrom::Data(at)) {
-        at = rustix::fs::seek(&file, SeekFrom::Hole(start)).unwrap();
+        at = rustix::fs::seek(&file, SeekFrom::Hole(start))?;
         found.push((start, at));
     }
-    found
+    Ok(found)
 }
 
 /// What a copy of the tree on another file system shows as well. Of times, holes and names of one file it may show

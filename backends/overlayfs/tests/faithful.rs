@@ -10,7 +10,7 @@ mod tree;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use proptest::prelude::*;
 use workdisk::Volume;
@@ -194,8 +194,9 @@ async fn merge_above_layers_that_stay_keeps_replaced_hidden_and_renamed_folders(
     let root = volumes.mount(id).await.unwrap();
     assert_eq!(manifest(&root), seen);
     volumes.unmount(id).await.unwrap();
-    let moved: Vec<&PathBuf> = seen
+    let moved: Vec<&Path> = seen
         .keys()
+        .map(Path::new)
         .filter(|path| path.ends_with("in/old"))
         .collect();
     assert_eq!(moved, [Path::new("replaced/last/in/old")]);
