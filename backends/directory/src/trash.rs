@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, FlockOperation, IFlags, Mode, OFlags};
 use rustix::io::Errno;
 use workdisk::model::VolumeId;
 
@@ -88,7 +88,14 @@ struct Remover;
 
 impl Visitor for Remover {
     fn leaf(&mut self, entry: Entry<'_>) -> Result<()> {
-        rustix::fs::unlinkat(entry.parent, entry.name, AtFlags::empty()).doing("delete a file")
+        let unlink = || rustix::fs::unlinkat(entry.parent, entry.name, AtFlags::empty());
+        match unlink() {
+            Err(Errno::PERM) => make_changeable(entry.parent)
+                .and_then(|()| make_file_changeable(entry))
+                .and_then(|()| unlink()),
+            answer => answer,
+        }
+        .doing("delete a file")
     }
 
     /// Makes the folder one that this process may read and change, as every owner may.
@@ -103,7 +110,15 @@ impl Visitor for Remover {
             .doing("open a folder")?;
         let path = path_of_entry(opened.as_fd(), c".");
         let path = path.strip_suffix(b"/.").unwrap_or(&path);
-        rustix::fs::chmod(path, mode | Mode::RWXU).doing("make a folder deletable")
+        let change = || rustix::fs::chmod(path, mode | Mode::RWXU);
+        match change() {
+            // Whoever could mark the folder can open it whatever its mode.
+            Err(Errno::PERM) => open_child(folder.parent, folder.name)
+                .and_then(|folder| make_changeable(folder.as_fd()))
+                .and_then(|()| change()),
+            answer => answer,
+        }
+        .doing("make a folder deletable")
     }
 
     fn enter(&mut self, folder: Entry<'_>) -> Result<()> {
@@ -114,8 +129,82 @@ impl Visitor for Remover {
         Ok(())
     }
 
-    fn leave(&mut self, folder: Entry<'_>, _opened: BorrowedFd<'_>) -> Result<()> {
-        rustix::fs::unlinkat(folder.parent, folder.name, AtFlags::REMOVEDIR)
-            .doing("delete a folder")
+    fn leave(&mut self, folder: Entry<'_>, opened: BorrowedFd<'_>) -> Result<()> {
+        let unlink = || rustix::fs::unlinkat(folder.parent, folder.name, AtFlags::REMOVEDIR);
+        match unlink() {
+            Err(Errno::PERM) => make_changeable(folder.parent)
+                .and_then(|()| make_changeable(opened))
+                .and_then(|()| unlink()),
+            answer => answer,
+        }
+        .doing("delete a folder")
+    }
+}
+
+/// Takes from a file or a folder the marks `immutable` and `append only` of chattr(1), under which not even root can
+/// remove it or what is in it.
+fn make_changeable(file: BorrowedFd<'_>) -> std::result::Result<(), Errno> {
+    let marks = IFlags::IMMUTABLE | IFlags::APPEND;
+    match rustix::fs::ioctl_getflags(file) {
+        Ok(flags) if flags.intersects(marks) => rustix::fs::ioctl_setflags(file, flags - marks),
+        // Where there are no marks, something else is in the way, and the next attempt tells it.
+        _ => Ok(()),
+    }
+}
+
+/// As [`make_changeable`], of what is no folder; no other kinds than files have such marks.
+fn make_file_changeable(entry: Entry<'_>) -> std::result::Result<(), Errno> {
+    if FileType::from_raw_mode(entry.stat.st_mode) != FileType::RegularFile {
+        return Ok(());
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(entry.parent, entry.name, flags, Mode::empty())?;
+    make_changeable(file.as_fd())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+    use super::*;
+
+    /// The first to come is met as a folder or as a link, or is gone: whatever it is, nothing behind the link is deleted.
+    #[test]
+    fn folder_that_is_swapped_for_a_link_meanwhile_is_not_followed() {
+        let root = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("precious"), "untouched").unwrap();
+        let path = |name: &str| root.path().join(name);
+        fs::create_dir(path("trash")).unwrap();
+        let open = |path: &std::path::Path| -> OwnedFd { fs::File::open(path).unwrap().into() };
+        let trash = Trash::new(open(&path("trash")));
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (swap, folder) = (path("swap"), path("trash/volume/folder"));
+                while !done.load(Ordering::Relaxed) {
+                    // What was swapped out is a folder or a link; and there is none to swap while it is deleted.
+                    let _gone = fs::remove_file(&swap).or_else(|_| fs::remove_dir_all(&swap));
+                    symlink(outside.path(), &swap).unwrap();
+                    let _swapped = renameat_with(CWD, &swap, CWD, &folder, RenameFlags::EXCHANGE);
+                }
+            });
+            for _ in 0..300 {
+                fs::create_dir_all(path("trash/volume")).unwrap();
+                let _made = fs::create_dir(path("trash/volume/folder"));
+                let _emptied = trash.empty();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        trash.empty().unwrap();
+        assert_eq!(fs::read_dir(path("trash")).unwrap().count(), 0);
+        assert_eq!(
+            fs::read(outside.path().join("precious")).unwrap(),
+            b"untouched"
+        );
     }
 }

@@ -30,7 +30,7 @@ use crate::store::Store;
 ///   Who may write in the folder still may after an unmount; one that has something open is found, as far as `/proc` shows
 ///   it, and makes the volume busy.
 /// - [`usage`](Volume::usage) walks the files, and counts shared blocks for every volume that has them.
-/// - Flags such as `immutable` and the times of creation are not kept.
+/// - Flags such as `immutable` and the times of creation are not kept, and do not keep a volume from being removed.
 /// - A folder in which something else is mounted is never entered; the call fails.
 #[derive(Debug)]
 pub struct DirectoryVolume {

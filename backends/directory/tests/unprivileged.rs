@@ -5,6 +5,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "root makes files of more kinds")]
+#[path = "../../../tests/hostile/mod.rs"]
+mod hostile;
+#[expect(dead_code, reason = "other tests change files at random")]
+#[path = "../../../tests/tree/mod.rs"]
+mod tree;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -16,6 +23,8 @@ use workdisk::model::VolumeId;
 use workdisk::volume::Volume;
 use workdisk_conformance::{Harness, Skip, VolumeHarness};
 use workdisk_directory::DirectoryVolume;
+
+use self::hostile::{Fill, Place, fill, survives, workspaces};
 
 const NOBODY: u32 = 65534;
 
@@ -91,6 +100,40 @@ fn whole_suite_passes_without_privileges() {
     }
     let passed = workdisk_conformance::for_each_volume_case!([run_each] []);
     assert!(passed > 70, "{passed} cases");
+}
+
+async fn run(fill: Fill) {
+    let place = Place::new();
+    let volumes = DirectoryVolume::open(place.data()).await.unwrap();
+    survives(&volumes, &place, fill).await;
+}
+
+#[tokio::test]
+async fn hostile_workspaces_survive_without_privileges_and_touch_nothing() {
+    if rustix::process::geteuid().is_root() {
+        return run_as_nobody("hostile_workspaces_survive_without_privileges_and_touch_nothing");
+    }
+    for (name, fill) in workspaces() {
+        println!("{name}");
+        run(fill).await;
+    }
+}
+
+/// The process is this test again, and may have few files open.
+#[test]
+fn depth_takes_no_descriptors() {
+    const NAME: &str = "depth_takes_no_descriptors";
+    if std::env::var_os(NAME).is_some() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        return runtime.block_on(run(|path, _| fill::deepen(path, 4_000)));
+    }
+    let status = Command::new("sh")
+        .args(["-c", "ulimit -n 64; exec \"$0\" --exact \"$1\""])
+        .arg(std::env::current_exe().unwrap())
+        .arg(NAME)
+        .env(NAME, "1")
+        .status();
+    assert!(status.unwrap().success());
 }
 
 /// Runs a test of this program, by a link that leads to it although a stranger may not look into the folder that it was
