@@ -97,4 +97,91 @@ mod tests {
         assert!(!root.path().join("a").exists());
         assert!(outside.path().join("kept").exists());
     }
+
+    /// `root/top/folder`, and beside `root` what is not to be touched.
+    fn two_levels() -> (tempfile::TempDir, tempfile::TempDir, std::fs::File) {
+        let [root, outside] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        std::fs::create_dir_all(root.path().join("top/folder")).unwrap();
+        std::fs::write(outside.path().join("precious"), "untouched").unwrap();
+        let top = std::fs::File::open(root.path()).unwrap();
+        (root, outside, top)
+    }
+
+    #[test]
+    fn folder_that_became_a_link_since_it_was_listed_is_not_followed() {
+        let (root, outside, top) = two_levels();
+        let folder = root.path().join("top/folder");
+        let swap = || {
+            // The walk asks this after it has listed `top`, and before it goes into `folder`.
+            if folder.is_dir() && !folder.is_symlink() {
+                std::fs::remove_dir(&folder).unwrap();
+                symlink(outside.path(), &folder).unwrap();
+            }
+            false
+        };
+        let refused = remove_tree(&top, c"top", swap);
+        assert!(
+            matches!(refused, Err(Errno::NOTDIR | Errno::LOOP)),
+            "{refused:?}"
+        );
+        remove_tree(&top, c"top", || false).unwrap();
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+        assert!(outside.path().join("precious").exists());
+    }
+
+    #[test]
+    fn walk_does_not_go_up_from_a_folder_that_was_moved_out_of_the_tree() {
+        let (root, outside, top) = two_levels();
+        let moved = outside.path().join("moved");
+        let calls = std::cell::Cell::new(0);
+        let take_away = || {
+            calls.set(calls.get() + 1);
+            if calls.get() == 2 {
+                std::fs::rename(root.path().join("top/folder"), &moved).unwrap();
+            }
+            false
+        };
+        assert_eq!(remove_tree(&top, c"top", take_away), Err(Errno::STALE));
+        assert!(moved.exists() && outside.path().join("precious").exists());
+    }
+
+    #[test]
+    fn removal_ends_and_stays_inside_while_others_rename_all_the_time() {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        let (root, outside, top) = two_levels();
+        let done = AtomicBool::new(false);
+        let at = |name: &str| root.path().join(name);
+        let rename = |n: usize| {
+            let swap = at(&format!("swap {n}"));
+            while !done.load(Ordering::Relaxed) {
+                // What was swapped out is a folder or a link; and there is none to swap while it is removed.
+                let _gone = std::fs::remove_file(&swap).or_else(|_| std::fs::remove_dir_all(&swap));
+                symlink(outside.path(), &swap).unwrap();
+                let folder = at(&format!("top/folder/{n}"));
+                let _swapped = renameat_with(CWD, &swap, CWD, &folder, RenameFlags::EXCHANGE);
+                let _moved = std::fs::rename(&folder, at(&format!("top/{n}")));
+            }
+        };
+        std::thread::scope(|scope| {
+            for n in 0..4 {
+                let rename = &rename;
+                scope.spawn(move || rename(n));
+            }
+            for _ in 0..200 {
+                std::fs::create_dir_all(at("top/folder")).unwrap();
+                for n in 0..4 {
+                    let _made = std::fs::create_dir(at(&format!("top/folder/{n}")));
+                }
+                let _removed = remove_tree(&top, c"top", || false);
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        remove_tree(&top, c"top", || false).unwrap();
+        assert!(!at("top").exists());
+        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
+        let precious = std::fs::read(outside.path().join("precious")).unwrap();
+        assert_eq!(precious, b"untouched");
+    }
 }
