@@ -45,6 +45,8 @@ mod tree;
 mod volume;
 
 pub use host::ProbeReport;
+#[doc(hidden)]
+pub use merge::merge_folders;
 pub use options::OverlayOptions;
 pub use overlay::mount_recipe;
 pub use volume::OverlayVolume;

@@ -7,6 +7,7 @@
 //! that has as many names as its file system allows is copied, by reflink where there is one.
 
 mod build;
+mod folders;
 mod later;
 mod lookup;
 mod plan;
@@ -23,6 +24,7 @@ use crate::error::{OverlayError, Result};
 use crate::layer::LayerId;
 use crate::staged::Staged;
 use crate::store::Store;
+pub use folders::merge_folders;
 pub(crate) use later::Merges;
 
 use build::Linker;
