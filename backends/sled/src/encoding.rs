@@ -54,3 +54,21 @@ pub(crate) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T>
         None => Err(damaged("it is empty".to_owned())),
     }
 }
+
+/// How values are written, for those who try what else could be read.
+#[doc(hidden)]
+pub mod codec {
+    use std::path::Path;
+
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+    use workdisk::BackendError;
+
+    pub fn encode(value: &impl Serialize) -> Result<Vec<u8>, BackendError> {
+        super::encode(value).map_err(|error| error.of_store(Path::new("")))
+    }
+
+    pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BackendError> {
+        super::decode(b"", bytes).map_err(|error| error.of_store(Path::new("")))
+    }
+}

@@ -31,6 +31,8 @@ use workdisk::model::{
 };
 
 use crate::audit::Mending;
+#[doc(hidden)]
+pub use crate::encoding::codec;
 use crate::error::{Result, StoreError};
 use crate::lock::FolderLock;
 use crate::writer::{Counters, Disk, Request, Writer};
