@@ -222,7 +222,7 @@ impl Stack<'_> {
 }
 
 /// What the kernel shows of the layers, or nothing where it refuses.
-fn seen(layers: &[PathBuf], place: &Path) -> Option<Manifest> {
+pub(crate) fn seen(layers: &[PathBuf], place: &Path) -> Option<Manifest> {
     let point = place.join("mount");
     fs::create_dir_all(&point).unwrap();
     let mut recipe = MountRecipe::new("overlay", "layers");

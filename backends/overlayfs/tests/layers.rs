@@ -11,19 +11,37 @@ mod layers;
 #[path = "../../../tests/tree/mod.rs"]
 mod tree;
 
-use proptest::prelude::*;
-use workdisk_conformance::Skip;
-use workdisk_overlayfs::OverlayVolume;
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::path::Path;
 
-use self::layers::{Layer, Stack, layer, sound_layer};
+use proptest::prelude::*;
+use rustix::fs::{
+    FileType, Mode, OFlags, XattrFlags, fsetxattr, makedev, mkdirat, mknodat, openat,
+};
+use workdisk_conformance::Skip;
+use workdisk_overlayfs::{OverlayVolume, merge_folders};
+
+use self::layers::{Layer, Stack, layer, seen, sound_layer};
 
 const LINKS: [u64; 3] = [1, 2, u64::MAX];
 
-fn check(layers: &[Layer], merged: usize, max_links: u64, is_sound: bool) {
+/// A folder where overlayfs can be mounted, or `None`, saying why, if the host cannot.
+fn place() -> Option<tempfile::TempDir> {
     let place = tempfile::tempdir().unwrap();
-    if let Err(error) = OverlayVolume::probe(place.path()) {
-        return Skip::new(error.to_string()).announce();
+    match OverlayVolume::probe(place.path()) {
+        Ok(_) => Some(place),
+        Err(error) => {
+            Skip::new(error.to_string()).announce();
+            None
+        }
     }
+}
+
+fn check(layers: &[Layer], merged: usize, max_links: u64, is_sound: bool) {
+    let Some(place) = place() else {
+        return;
+    };
     let stack = Stack {
         layers,
         merged: 1 + merged % layers.len(),
@@ -49,4 +67,48 @@ proptest! {
     ) {
         check(&layers, merged, links, false);
     }
+}
+
+fn make_folder(at: &OwnedFd, name: &str) -> OwnedFd {
+    mkdirat(at, name, Mode::RWXU).unwrap();
+    openat(at, name, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap()
+}
+
+/// A new layer, and a folder in it whose path has ten thousand bytes.
+fn deep_layer(layer: &Path) -> OwnedFd {
+    fs::create_dir(layer).unwrap();
+    let top = File::open(layer).unwrap().into();
+    (0..50).fold(top, |at, _| make_folder(&at, &"d".repeat(200)))
+}
+
+/// The kernel noted a new name and the merge a whole path, which was longer than what ext4 takes for an attribute: the merge
+/// failed, and so did every later one of that chain.
+#[test]
+fn folder_that_was_renamed_deep_in_a_tree_shows_what_lies_below_it() {
+    let Some(place) = place() else {
+        return;
+    };
+    let [upper, lower, merged] = ["upper", "lower", "merged"].map(|name| place.path().join(name));
+    let at = deep_layer(&lower);
+    make_folder(&make_folder(&at, "old"), "kept");
+    let at = deep_layer(&upper);
+    mknodat(
+        &at,
+        "old",
+        FileType::CharacterDevice,
+        Mode::empty(),
+        makedev(0, 0),
+    )
+    .unwrap();
+    let renamed = make_folder(&at, "new");
+    let flags = XattrFlags::empty();
+    fsetxattr(&renamed, "trusted.overlay.redirect", b"old", flags).unwrap();
+    merge_folders(&[&upper], true, &merged, u64::MAX).unwrap();
+    let expected = seen(&[upper, lower.clone()], place.path()).unwrap();
+    assert!(seen(&[merged, lower], place.path()).unwrap() == expected);
+    assert!(
+        expected
+            .keys()
+            .any(|path| Path::new(path).ends_with("new/kept"))
+    );
 }

@@ -143,10 +143,6 @@ fn mark(
         .below
         .as_ref()
         .map(|below| joined(below, name.to_bytes()));
-    let absolute = |path: &[u8]| match path.first() {
-        Some(b'/') => path.to_vec(),
-        _ => [b"/", path].concat(),
-    };
     let folder = open_folder(target, path)?.ok_or(Errno::STALE)?;
     let flags = XattrFlags::empty();
     match (&natural, &place.below) {
@@ -154,15 +150,34 @@ fn mark(
         (natural, Some(below))
             if natural.as_deref().map(absolute).as_deref() != Some(&absolute(below)[..]) =>
         {
-            fsetxattr(
-                &folder,
-                c"trusted.overlay.redirect",
-                &absolute(below),
-                flags,
-            )
+            let redirect = redirect(parent.below.as_deref(), below);
+            fsetxattr(&folder, c"trusted.overlay.redirect", &redirect, flags)
         }
         _ => Ok(()),
     }
+}
+
+fn absolute(path: &[u8]) -> Vec<u8> {
+    match path.first() {
+        Some(b'/') => path.to_vec(),
+        _ => [b"/", path].concat(),
+    }
+}
+
+/// Leads to `below`: by its name alone where it lies in the same folder, because the path of a deep folder is longer than
+/// what a file system takes for an attribute.
+fn redirect(parent: Option<&[u8]>, below: &[u8]) -> Vec<u8> {
+    let below = absolute(below);
+    let name = parent.and_then(|parent| {
+        let parent = absolute(parent);
+        let rest = below.strip_prefix(&parent[..])?;
+        let name = match parent.as_slice() {
+            b"/" => rest,
+            _ => rest.strip_prefix(b"/")?,
+        };
+        (!name.is_empty() && !name.contains(&b'/')).then(|| name.to_vec())
+    });
+    name.unwrap_or(below)
 }
 
 fn hide(folder: &OwnedFd, in_layer: &CStr, made: &OwnedFd, name: &CStr) -> Result<(), Errno> {

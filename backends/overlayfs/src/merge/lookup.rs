@@ -223,7 +223,13 @@ fn is_whiteout(folder: &OwnedFd, name: &CStr, stat: &Stat) -> Result<bool, Errno
 }
 
 fn attribute(folder: &OwnedFd, name: &CStr) -> Result<Option<Vec<u8>>, Errno> {
-    let mut value = vec![0; 4096];
+    /// The kernel takes no longer value.
+    const LONGEST: usize = 64 * 1024;
+    let none: &mut [u8] = &mut [];
+    if fgetxattr(folder, name, none) == Err(Errno::NODATA) {
+        return Ok(None);
+    }
+    let mut value = vec![0; LONGEST];
     match fgetxattr(folder, name, &mut value[..]) {
         Ok(length) => {
             value.truncate(length);
