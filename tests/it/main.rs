@@ -6,6 +6,8 @@
     reason = "a test ends where it meets what it does not expect, and tells what it has tried"
 )]
 
+#[path = "../model/mod.rs"]
+mod model;
 mod spans;
 mod support;
 #[path = "../tree/mod.rs"]
@@ -17,8 +19,8 @@ mod crash;
 mod expected;
 mod files;
 mod listing;
-mod model;
 mod names;
 mod races;
+mod random;
 mod schedule;
 mod sessions;

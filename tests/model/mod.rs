@@ -7,31 +7,26 @@ mod calls;
 mod operation;
 mod oracle;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 use tempfile::TempDir;
 use workdisk::manager::{CloneWorkspace, Force, ListWorkspaces, StartSession};
 use workdisk::model::{SessionType, Status, WorkspaceId};
 use workdisk::{Account, Error};
 
-use self::operation::{Operation, Pick, operation};
+use self::operation::Pick;
+pub(crate) use self::operation::{Operation, operation};
 use self::oracle::{AllShown, Expected, Oracle, Shown, Target, Verdict, View, nth, session_type};
 use crate::support::steps::Break;
-use crate::support::{Bench, OK, code};
+use crate::support::{Bench, code};
 use crate::tree::{Edit, apply, contents, is_exception, manifest};
 
-/// How many operations are run on each pair of backends.
-const OPERATIONS: usize = 2_400;
-const LENGTH: usize = 240;
-
 /// How often each kind of call was answered with each code.
-type Tally = BTreeMap<(&'static str, &'static str), usize>;
+pub(crate) type Tally = BTreeMap<(&'static str, &'static str), usize>;
 
-struct Run {
+/// A list of calls on its way.
+pub(crate) struct Run {
     bench: Bench,
     tally: Tally,
     oracle: Oracle,
@@ -40,7 +35,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(bench: Bench) -> Self {
+    pub(crate) fn new(bench: Bench) -> Self {
         let plain = tempfile::tempdir().unwrap();
         Self {
             bench,
@@ -51,7 +46,7 @@ impl Run {
         }
     }
 
-    async fn step(&mut self, operation: &Operation) {
+    pub(crate) async fn step(&mut self, operation: &Operation) {
         match operation {
             Operation::Crash => {
                 self.bench.crash().await;
@@ -338,7 +333,7 @@ impl Run {
     }
 
     /// Looks into every workspace and every snapshot, and deletes all.
-    async fn finish(mut self) -> Tally {
+    pub(crate) async fn finish(mut self) -> Tally {
         self.bench.crash().await;
         self.oracle.crash();
         self.compare().await;
@@ -402,52 +397,4 @@ fn assert_same_files(disk: &Path, plain: &Path) {
         both[0],
         both[1]
     );
-}
-
-/// Runs lists of operations, on a new bench each.
-fn run(bench: impl AsyncFn() -> Option<Bench>) {
-    let config = ProptestConfig {
-        cases: u32::try_from(OPERATIONS / LENGTH).unwrap(),
-        max_shrink_iters: 200,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    let lists = proptest::collection::vec(operation(), LENGTH);
-    let tally = RefCell::new(Tally::new());
-    let done = TestRunner::new(config).run(&lists, |operations| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let counted = runtime.block_on(async {
-            let mut run = Run::new(bench().await?);
-            for operation in &operations {
-                run.step(operation).await;
-            }
-            Some(run.finish().await)
-        });
-        for (key, count) in counted.into_iter().flatten() {
-            *tally.borrow_mut().entry(key).or_default() += count;
-        }
-        Ok(())
-    });
-    done.unwrap();
-    let tally = tally.into_inner();
-    eprintln!("{tally:#?}");
-    // Lists that reach nothing would prove nothing.
-    for kind in Operation::CALLS {
-        let reached = tally.contains_key(&(kind, OK));
-        assert!(reached || tally.is_empty(), "no {kind} succeeded");
-    }
-}
-
-#[test]
-fn random_calls_do_what_the_rules_say_in_memory() {
-    run(async || Some(Bench::in_memory().await));
-}
-
-/// Layers are merged three at a time, so that every list has merges in it.
-#[test]
-fn random_calls_do_what_the_rules_say_on_sled_and_overlayfs() {
-    run(async || Bench::on_overlayfs_merging(3).await);
 }

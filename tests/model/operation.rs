@@ -10,7 +10,7 @@ use crate::tree::{Edit, edit};
 /// A selector, by numbers: one of the workspaces that there are, or of those that are gone, by its name or its id, asked of
 /// its own account or of the other one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pick {
+pub(crate) struct Pick {
     pub(super) nth: usize,
     pub(super) by_name: bool,
     pub(super) of_stranger: bool,
@@ -19,7 +19,7 @@ pub(super) struct Pick {
 
 /// A call, or something that befalls the manager. A name is the number of one of [`NAMES`](super::oracle::NAMES).
 #[derive(Clone, Debug)]
-pub(super) enum Operation {
+pub(crate) enum Operation {
     Create {
         of_stranger: bool,
         browser: bool,
@@ -69,7 +69,7 @@ pub(super) enum Operation {
 
 impl Operation {
     /// What a caller can ask for, one workspace at a time.
-    pub(super) const CALLS: [&'static str; 10] = [
+    pub(crate) const CALLS: [&'static str; 10] = [
         "create",
         "clone",
         "rename",
@@ -137,7 +137,7 @@ fn change() -> impl Strategy<Value = Operation> {
     ]
 }
 
-pub(super) fn operation() -> impl Strategy<Value = Operation> {
+pub(crate) fn operation() -> impl Strategy<Value = Operation> {
     let flag = || any::<bool>();
     prop_oneof![
         26 => change(),
