@@ -40,12 +40,17 @@ impl Account {
             let action = Action::Delete {
                 force: force.is_yes(),
             };
-            let ticket = core
-                .begin(VERB, &account, &workspace, expected, action, |_| {
-                    Intent::Delete
-                })
-                .await?;
-            core.remove_everything(VERB, &ticket.record).await
+            let found = core.find(VERB, &account, &workspace).await?;
+            let id = Selector::Id(found.id);
+            let begun = core.begin(VERB, &account, &id, expected, action, |_| Intent::Delete);
+            match begun.await {
+                Ok(ticket) => core.remove_everything(VERB, &ticket.record).await,
+                // What was being made is gone as soon as its making is cancelled.
+                Err(Error::WorkspaceNotFound { .. }) if force.is_yes() && is_being_made(&found) => {
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            }
         })
         .await
     }
@@ -131,6 +136,11 @@ impl Account {
         }
         answers
     }
+}
+
+fn is_being_made(record: &WorkspaceRecord) -> bool {
+    let operation = record.operation.as_ref();
+    operation.is_some_and(|operation| operation.intent == Intent::Create)
 }
 
 fn broken_off() -> Error {

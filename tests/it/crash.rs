@@ -7,7 +7,7 @@ use workdisk::model::{Status, WorkspaceId};
 use workdisk::{Account, Error};
 
 use crate::support::steps::Break;
-use crate::support::{Backing, Bench, SANDBOX, read, write};
+use crate::support::{Backing, Bench, OK, SANDBOX, code, read, write};
 
 type Run = fn(Account, WorkspaceId) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
@@ -259,6 +259,35 @@ async fn deletion_that_cancels_a_restore_leaves_nothing() {
     }
     let gone = account.get(workspace).await.unwrap_err();
     assert_eq!(gone.code().as_str(), "workspace_not_found");
+    bench.assert_no_orphan().await;
+}
+
+/// It answered that there is no such workspace, as if the caller had been wrong.
+#[tokio::test]
+async fn deletion_that_cancels_a_creation_succeeds_and_leaves_nothing() {
+    let bench = Bench::new().await;
+    let account = &bench.account;
+    let gate = bench.steps.gate("create");
+    let creating = {
+        let account = account.clone();
+        tokio::spawn(async move {
+            account
+                .create(CreateWorkspace::new(SANDBOX).with_name("w"))
+                .await
+        })
+    };
+    gate.reached().await;
+    let deleting = {
+        let account = account.clone();
+        tokio::spawn(async move { account.delete("w", Force::Yes).await })
+    };
+    // The creation learns of it at its next step, whether the deletion has got that far or not.
+    tokio::task::yield_now().await;
+    gate.open();
+    deleting.await.unwrap().unwrap();
+    let created = creating.await.unwrap();
+    assert!([OK, "workspace_busy"].contains(&code(created)));
+    assert_eq!(code(account.get("w").await), "workspace_not_found");
     bench.assert_no_orphan().await;
 }
 
