@@ -22,6 +22,8 @@ pub enum ErrorCode {
     ImageInvalid,
     /// An image was given for a browser workspace.
     ImageNotAllowed,
+    /// A text is not `owner/repo`.
+    GithubRepoInvalid,
     /// No such workspace in this account.
     WorkspaceNotFound,
     /// No such snapshot of this workspace.
@@ -46,6 +48,18 @@ pub enum ErrorCode {
     SessionTerminationFailed,
     /// The session or its epoch has been superseded.
     SessionFenced,
+    /// GitHub has no such repository, or does not show it.
+    ImportNotFound,
+    /// GitHub wants another credential than it was given, or one at all.
+    ImportUnauthorized,
+    /// The repository has no such branch, tag or commit.
+    ImportRefNotFound,
+    /// An import is beyond a limit.
+    ImportTooLarge,
+    /// GitHub did not answer, or not with a repository.
+    ImportUnreachable,
+    /// An import was cancelled.
+    ImportCancelled,
     /// The workspace has changed since the caller saw it.
     RevisionConflict,
     /// The disk or its inodes are used up.
@@ -60,12 +74,13 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [ErrorCode; 22] = [
+    pub const ALL: [ErrorCode; 29] = [
         ErrorCode::InvalidRequest,
         ErrorCode::WorkspaceNameInvalid,
         ErrorCode::SnapshotNameInvalid,
         ErrorCode::ImageInvalid,
         ErrorCode::ImageNotAllowed,
+        ErrorCode::GithubRepoInvalid,
         ErrorCode::WorkspaceNotFound,
         ErrorCode::SnapshotNotFound,
         ErrorCode::SessionNotFound,
@@ -78,6 +93,12 @@ impl ErrorCode {
         ErrorCode::SessionTypeMismatch,
         ErrorCode::SessionTerminationFailed,
         ErrorCode::SessionFenced,
+        ErrorCode::ImportNotFound,
+        ErrorCode::ImportUnauthorized,
+        ErrorCode::ImportRefNotFound,
+        ErrorCode::ImportTooLarge,
+        ErrorCode::ImportUnreachable,
+        ErrorCode::ImportCancelled,
         ErrorCode::RevisionConflict,
         ErrorCode::StorageFull,
         ErrorCode::StorageUnavailable,
@@ -93,6 +114,7 @@ impl ErrorCode {
             ErrorCode::SnapshotNameInvalid => "snapshot_name_invalid",
             ErrorCode::ImageInvalid => "image_invalid",
             ErrorCode::ImageNotAllowed => "image_not_allowed",
+            ErrorCode::GithubRepoInvalid => "github_repo_invalid",
             ErrorCode::WorkspaceNotFound => "workspace_not_found",
             ErrorCode::SnapshotNotFound => "snapshot_not_found",
             ErrorCode::SessionNotFound => "session_not_found",
@@ -105,6 +127,12 @@ impl ErrorCode {
             ErrorCode::SessionTypeMismatch => "session_type_mismatch",
             ErrorCode::SessionTerminationFailed => "session_termination_failed",
             ErrorCode::SessionFenced => "session_fenced",
+            ErrorCode::ImportNotFound => "import_not_found",
+            ErrorCode::ImportUnauthorized => "import_unauthorized",
+            ErrorCode::ImportRefNotFound => "import_ref_not_found",
+            ErrorCode::ImportTooLarge => "import_too_large",
+            ErrorCode::ImportUnreachable => "import_unreachable",
+            ErrorCode::ImportCancelled => "import_cancelled",
             ErrorCode::RevisionConflict => "revision_conflict",
             ErrorCode::StorageFull => "storage_full",
             ErrorCode::StorageUnavailable => "storage_unavailable",

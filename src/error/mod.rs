@@ -11,7 +11,10 @@ pub use code::ErrorCode;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{NameRule, OperationKind, SessionId, SessionType, Timestamp, WorkspaceId};
+use crate::model::{
+    GitRef, GithubRepo, ImportLimit, NameRule, OperationKind, SessionId, SessionType, Timestamp,
+    WorkspaceId,
+};
 
 /// Why a call of the [WorkspaceManager` or of an account's handle failed.
 ///
@@ -48,6 +51,12 @@ pub enum Error {
     /// An image was given for a browser workspace.
     #[error("a browser workspace has no image; leave it out or create a sandbox workspace")]
     ImageNotAllowed,
+    /// The text is not `owner/repo`. It is not repeated, because a URL may hold a credential.
+    #[error("not a repository of GitHub, which is `owner/repo`: {reason}")]
+    GithubRepoInvalid {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// No such workspace in this account. The same for one that never was and for one of another account.
     #[error("no workspace {selector:?} in this account")]
     WorkspaceNotFound {
@@ -148,6 +157,53 @@ pub enum Error {
         /// The session whose epoch is stale.
         session: SessionId,
     },
+    /// GitHub has no such repository, or does not show it to the credential that it was given.
+    #[error("{repo} is not found; look at its name, or give a credential that may read it")]
+    ImportNotFound {
+        /// The repository.
+        repo: GithubRepo,
+    },
+    /// GitHub wants a credential, or another one. It also answers so for a repository that does not exist if it was given
+    /// none.
+    #[error("{repo} may not be read: {reason}")]
+    ImportUnauthorized {
+        /// The repository.
+        repo: GithubRepo,
+        /// What was wrong with the credential.
+        reason: &'static str,
+    },
+    /// The repository has no such branch, tag or commit.
+    #[error("{repo} has no branch, tag or commit {reference:?}", reference = reference.as_str())]
+    ImportRefNotFound {
+        /// The repository.
+        repo: GithubRepo,
+        /// What was asked for.
+        reference: GitRef,
+    },
+    /// The import is beyond a limit that the embedding application has set.
+    #[error("the import of {repo} is beyond its limit of {limit}")]
+    ImportTooLarge {
+        /// The repository.
+        repo: GithubRepo,
+        /// What there is too much of.
+        limit: ImportLimit,
+    },
+    /// GitHub did not answer, or not with a repository that can be checked out.
+    #[error("{repo} could not be imported: {reason}")]
+    ImportUnreachable {
+        /// The repository.
+        repo: GithubRepo,
+        /// What went wrong.
+        reason: String,
+        /// Whether it may pass, as what GitHub sends again and again does not.
+        retryable: bool,
+    },
+    /// The import was cancelled: by its caller, who may just have gone away, or by a forced delete.
+    #[error("the import of {repo} was cancelled")]
+    ImportCancelled {
+        /// The repository.
+        repo: GithubRepo,
+    },
     /// The workspace has changed since the caller saw it.
     #[error("workspace {workspace} is at revision {revision}, not {expected}; read it again")]
     RevisionConflict {
@@ -203,6 +259,7 @@ impl Error {
             Error::SnapshotNameInvalid { .. } => ErrorCode::SnapshotNameInvalid,
             Error::ImageInvalid { .. } => ErrorCode::ImageInvalid,
             Error::ImageNotAllowed => ErrorCode::ImageNotAllowed,
+            Error::GithubRepoInvalid { .. } => ErrorCode::GithubRepoInvalid,
             Error::WorkspaceNotFound { .. } => ErrorCode::WorkspaceNotFound,
             Error::SnapshotNotFound { .. } => ErrorCode::SnapshotNotFound,
             Error::SessionNotFound { .. } => ErrorCode::SessionNotFound,
@@ -215,6 +272,12 @@ impl Error {
             Error::SessionTypeMismatch { .. } => ErrorCode::SessionTypeMismatch,
             Error::SessionTerminationFailed { .. } => ErrorCode::SessionTerminationFailed,
             Error::SessionFenced { .. } => ErrorCode::SessionFenced,
+            Error::ImportNotFound { .. } => ErrorCode::ImportNotFound,
+            Error::ImportUnauthorized { .. } => ErrorCode::ImportUnauthorized,
+            Error::ImportRefNotFound { .. } => ErrorCode::ImportRefNotFound,
+            Error::ImportTooLarge { .. } => ErrorCode::ImportTooLarge,
+            Error::ImportUnreachable { .. } => ErrorCode::ImportUnreachable,
+            Error::ImportCancelled { .. } => ErrorCode::ImportCancelled,
             Error::RevisionConflict { .. } => ErrorCode::RevisionConflict,
             Error::StorageFull { .. } => ErrorCode::StorageFull,
             Error::StorageUnavailable { .. } => ErrorCode::StorageUnavailable,
@@ -227,7 +290,12 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Error::WorkspaceBusy { .. } | Error::StorageUnavailable { .. }
+            Error::WorkspaceBusy { .. }
+                | Error::ImportUnreachable {
+                    retryable: true,
+                    ..
+                }
+                | Error::StorageUnavailable { .. }
         )
     }
 

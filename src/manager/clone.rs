@@ -72,7 +72,12 @@ impl Core {
                 .origin(account, &source, options.snapshot.as_ref(), &name)
                 .await?;
             source = Selector::Id(origin.source.id);
-            let ticket = self.insert(VERB, self.record_of_clone(&origin, options), name.clone());
+            let ticket = self.insert(
+                VERB,
+                self.record_of_clone(&origin, options),
+                name.clone(),
+                Intent::Create,
+            );
             match self.make_head(ticket.await?, Some(origin.frozen)).await {
                 // What was to be forked was removed meanwhile: the source has moved on, and is looked at again. If it
                 // still names the same volume, that volume is lost.

@@ -52,7 +52,7 @@ impl Account {
                     now,
                 )
             };
-            let ticket = core.insert(VERB, record, name).await?;
+            let ticket = core.insert(VERB, record, name, Intent::Create).await?;
             core.make_head(ticket, None).await
         })
         .await
@@ -66,8 +66,9 @@ impl Core {
         verb: &'static str,
         mut record: WorkspaceRecord,
         name: Option<WorkspaceName>,
+        intent: Intent,
     ) -> Result<Ticket, Error> {
-        let operation = Operation::new(Intent::Create, self.host.owner(), self.now());
+        let operation = Operation::new(intent, self.host.owner(), self.now());
         record.operation = Some(operation.clone());
         let tries = if name.is_some() { 1 } else { MADE_UP_NAMES };
         for _ in 0..tries {
@@ -120,7 +121,7 @@ impl Core {
     }
 
     /// Removes a workspace that could not be made, and gives the failure back.
-    async fn unmake(self: &Arc<Self>, ticket: &Ticket, failure: Error) -> Error {
+    pub(super) async fn unmake(self: &Arc<Self>, ticket: &Ticket, failure: Error) -> Error {
         let (account, id) = (&ticket.record.account, ticket.record.id);
         if let Err(error) = self
             .remove_unmade(ticket.verb, account, id, ticket.operation.id)

@@ -140,7 +140,7 @@ impl Account {
 
 fn is_being_made(record: &WorkspaceRecord) -> bool {
     let operation = record.operation.as_ref();
-    operation.is_some_and(|operation| operation.intent == Intent::Create)
+    operation.is_some_and(|operation| matches!(operation.intent, Intent::Create | Intent::Import))
 }
 
 fn broken_off() -> Error {

@@ -136,6 +136,13 @@ impl Core {
             return Ok(None);
         };
         match operation.intent {
+            Intent::Import => {
+                // What the dead process mounted is unmounted before the record lets go of it.
+                let unmounted = self.unmount(&now).await;
+                unmounted.map_err(|error| Error::storage(verb, error))?;
+                self.remove_unmade(verb, account, id, operation.id).await?;
+                Ok(Some(Settled::Undone))
+            }
             Intent::Create => {
                 self.remove_unmade(verb, account, id, operation.id).await?;
                 Ok(Some(Settled::Undone))

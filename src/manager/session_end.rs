@@ -55,7 +55,7 @@ impl Core {
     }
 
     /// Unmounts a disk, asking again for a while when it is still in use.
-    async fn unmount(&self, record: &WorkspaceRecord) -> Result<(), BackendError> {
+    pub(super) async fn unmount(&self, record: &WorkspaceRecord) -> Result<(), BackendError> {
         let end = Instant::now() + self.patience.unmount;
         let mut pause = Duration::from_millis(5);
         loop {

@@ -4,6 +4,7 @@
 //! see. Everything else is a part of them.
 
 mod account;
+mod github;
 mod id;
 mod image;
 mod name;
@@ -21,6 +22,7 @@ mod time;
 mod workspace;
 
 pub use account::AccountId;
+pub use github::{GitRef, GithubRepo, ImportLimit};
 pub use id::{SessionId, SnapshotId, StoreId, VolumeId, WorkspaceId};
 pub use image::ImageRef;
 pub use name::{NameKey, NameRule, SnapshotName, UNICODE_VERSION, WorkspaceName};

@@ -18,6 +18,8 @@ use super::time::Timestamp;
 pub enum OperationKind {
     /// It is being created, empty or as a clone.
     Create,
+    /// A repository is being imported into it.
+    Import,
     /// Its head is being frozen so that clones can start from it.
     Freeze,
     /// A snapshot is being taken.
@@ -32,6 +34,7 @@ impl fmt::Display for OperationKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             OperationKind::Create => "create",
+            OperationKind::Import => "import",
             OperationKind::Freeze => "clone",
             OperationKind::Snapshot => "snapshot",
             OperationKind::Restore => "restore",
@@ -48,6 +51,9 @@ impl fmt::Display for OperationKind {
 pub enum Intent {
     /// The record's head is being made. Undone by removing the head and the record.
     Create,
+    /// The record's head is being made and is mounted while a repository is written into it. Undone by unmounting it and
+    /// removing the head and the record.
+    Import,
     /// The head is being frozen as `frozen`, for clones. Undone by removing `frozen`.
     Freeze {
         /// The frozen volume.
@@ -76,6 +82,7 @@ impl Intent {
     pub fn kind(&self) -> OperationKind {
         match self {
             Intent::Create => OperationKind::Create,
+            Intent::Import => OperationKind::Import,
             Intent::Freeze { .. } => OperationKind::Freeze,
             Intent::Snapshot { .. } => OperationKind::Snapshot,
             Intent::Restore { .. } => OperationKind::Restore,
@@ -87,6 +94,7 @@ impl Intent {
     pub fn status(&self) -> Status {
         match self {
             Intent::Create => Status::Creating,
+            Intent::Import => Status::Importing,
             Intent::Freeze { .. } | Intent::Snapshot { .. } => Status::Snapshotting,
             Intent::Restore { .. } => Status::Restoring,
             Intent::Delete => Status::Deleting,
@@ -96,7 +104,7 @@ impl Intent {
     /// The volumes that the operation may have made and that nothing else names yet.
     pub fn fresh_volumes(&self) -> Vec<VolumeId> {
         match self {
-            Intent::Create | Intent::Delete => Vec::new(),
+            Intent::Create | Intent::Import | Intent::Delete => Vec::new(),
             Intent::Freeze { frozen } => vec![*frozen],
             Intent::Snapshot { snapshot } => vec![snapshot.volume],
             Intent::Restore {

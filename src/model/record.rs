@@ -17,7 +17,8 @@ use crate::error::Failure;
 /// Everything about one workspace but its snapshots, which stand beside it so that a thousand of them do not make it
 /// large.
 ///
-/// - `id`, `account`, `session_type`, `image`, `source` and `created_at` never change.
+/// - `id`, `account`, `session_type`, `image` and `created_at` never change, and neither does `source` once what it tells
+///   of is done.
 /// - `version` grows by one with every write and is what a compare-and-swap compares. `revision` grows with every write
 ///   that a caller can see, so that the renewal of a lease does not disturb a caller's precondition.
 /// - `head` is an active volume that no other record names. Every other volume id that a record holds is frozen or on

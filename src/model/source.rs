@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::github::GithubRepo;
 use super::id::{SnapshotId, WorkspaceId};
 
 /// What a workspace was made from. It says where the files came from once; nothing depends on it later, and what it
@@ -16,5 +17,16 @@ pub enum Source {
         clone_of: WorkspaceId,
         /// The snapshot that it started from, or `None` for the head.
         snapshot: Option<SnapshotId>,
+    },
+    /// An import from GitHub.
+    Github {
+        /// The repository.
+        github_repo: GithubRepo,
+        /// The branch or the tag that was checked out: the one asked for, or the default branch. `None` if a commit was
+        /// asked for. While the import runs, what was asked for.
+        #[serde(rename = "ref")]
+        reference: Option<String>,
+        /// The commit that was checked out. `None` while the import runs, and for an empty repository.
+        commit: Option<String>,
     },
 }

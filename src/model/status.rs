@@ -14,6 +14,8 @@ use crate::error::Error;
 pub enum Status {
     /// Its disk is being made.
     Creating,
+    /// A repository is being written to its disk.
+    Importing,
     /// Nothing is going on.
     Ready,
     /// A session is running.
@@ -30,8 +32,9 @@ pub enum Status {
 
 impl Status {
     /// Every status.
-    pub const ALL: [Status; 7] = [
+    pub const ALL: [Status; 8] = [
         Status::Creating,
+        Status::Importing,
         Status::Ready,
         Status::Active,
         Status::Snapshotting,
@@ -44,6 +47,7 @@ impl Status {
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Creating => "creating",
+            Status::Importing => "importing",
             Status::Ready => "ready",
             Status::Active => "active",
             Status::Snapshotting => "snapshotting",
