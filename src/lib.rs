@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod error;
+#[cfg(feature = "github")]
+pub mod github;
 pub mod manager;
 pub mod metadata;
 pub mod model;

@@ -40,6 +40,10 @@ pub(super) struct Core {
     pub(super) backend: &'static str,
     pub(super) patience: Patience,
     pub(super) locks: Locks,
+    #[cfg(feature = "github")]
+    pub(super) github: crate::github::GithubOptions,
+    #[cfg(feature = "github")]
+    pub(super) imports: super::import::Imports,
 }
 
 /// A decision about a record: what it is to be.

@@ -11,6 +11,10 @@ mod delete;
 mod edit;
 mod expected;
 mod guard;
+#[cfg(feature = "github")]
+mod import;
+#[cfg(feature = "github")]
+mod import_handle;
 mod operation;
 mod options;
 mod query;
@@ -27,6 +31,10 @@ use std::time::Duration;
 
 pub use account::Account;
 pub use guard::{EndSessionError, Session};
+#[cfg(feature = "github")]
+pub use import_handle::{Import, Imported};
+#[cfg(feature = "github")]
+pub use options::ImportRepository;
 pub use options::{
     BulkDeleted, CloneWorkspace, CreateWorkspace, Force, LeaseTerm, ListWorkspaces, MountMode,
     RestoreSnapshot, SessionInfo, StartSession, WorkspacePage,
@@ -78,6 +86,8 @@ impl WorkspaceManager {
                 stop: Duration::from_secs(60),
             },
             adopt: false,
+            #[cfg(feature = "github")]
+            github: crate::github::GithubOptions::default(),
         }
     }
 
@@ -142,6 +152,8 @@ pub struct WorkspaceManagerBuilder {
     session_host: Arc<dyn SessionHost>,
     patience: Patience,
     adopt: bool,
+    #[cfg(feature = "github")]
+    github: crate::github::GithubOptions,
 }
 
 impl WorkspaceManagerBuilder {
@@ -167,6 +179,14 @@ impl WorkspaceManagerBuilder {
     /// Says how long the application may take to stop a session. By default a minute.
     pub fn with_stop_timeout(mut self, timeout: Duration) -> Self {
         self.patience.stop = timeout;
+        self
+    }
+
+    /// Says where repositories are imported from, with what, and how much of them. By default <https://github.com>, without
+    /// credentials.
+    #[cfg(feature = "github")]
+    pub fn with_github(mut self, options: crate::github::GithubOptions) -> Self {
+        self.github = options;
         self
     }
 
@@ -208,6 +228,10 @@ impl WorkspaceManagerBuilder {
             backend: info.backend,
             patience: self.patience,
             locks: running::Locks::default(),
+            #[cfg(feature = "github")]
+            github: self.github,
+            #[cfg(feature = "github")]
+            imports: import::Imports::default(),
         });
         let recovered = if self.adopt {
             RecoveryReport::default()

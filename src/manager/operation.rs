@@ -21,7 +21,7 @@ pub(super) struct Ticket {
     /// The record with the intent on it, as it was when the operation began.
     pub(super) record: WorkspaceRecord,
     pub(super) operation: Operation,
-    running: RunningOperation,
+    pub(super) running: RunningOperation,
     _lock: Option<OwnedMutexGuard<()>>,
 }
 
@@ -234,7 +234,7 @@ impl Core {
     }
 
     /// Stops the operation that runs on a record, and waits until it has.
-    async fn cancel(&self, record: &WorkspaceRecord) -> Result<(), Error> {
+    pub(super) async fn cancel(&self, record: &WorkspaceRecord) -> Result<(), Error> {
         self.await_operation(record, true).await
     }
 

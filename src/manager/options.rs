@@ -94,6 +94,76 @@ impl CloneWorkspace {
     }
 }
 
+/// What an import is to be. The workspace takes sandbox sessions.
+#[cfg(feature = "github")]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ImportRepository {
+    /// The repository: `owner/repo`.
+    pub github_repo: String,
+    /// The branch, tag or full commit id to check out, instead of the default branch.
+    pub reference: Option<String>,
+    /// How many commits of history there are to be at most, instead of all. Then only the one branch, tag or commit is
+    /// fetched, as `git clone --depth` does.
+    pub depth: Option<std::num::NonZeroU32>,
+    /// The workspace's name; one is made up without it.
+    pub name: Option<String>,
+    /// The OCI reference of its image.
+    pub image: Option<String>,
+    /// Whether it is meant to be cloned.
+    pub template: bool,
+}
+
+#[cfg(feature = "github")]
+impl ImportRepository {
+    /// Asks for a repository, `owner/repo`, with all its history.
+    pub fn new(github_repo: impl Into<String>) -> Self {
+        Self {
+            github_repo: github_repo.into(),
+            reference: None,
+            depth: None,
+            name: None,
+            image: None,
+            template: false,
+        }
+    }
+
+    /// Checks out a branch, a tag or a commit by its full id.
+    #[must_use]
+    pub fn with_reference(mut self, reference: impl Into<String>) -> Self {
+        self.reference = Some(reference.into());
+        self
+    }
+
+    /// Takes so much history at most.
+    #[must_use]
+    pub fn with_depth(mut self, depth: std::num::NonZeroU32) -> Self {
+        self.depth = Some(depth);
+        self
+    }
+
+    /// Gives the workspace a name.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Gives it an image.
+    #[must_use]
+    pub fn with_image(mut self, image: impl Into<String>) -> Self {
+        self.image = Some(image.into());
+        self
+    }
+
+    /// Makes it a template.
+    #[must_use]
+    pub fn with_template(mut self, template: bool) -> Self {
+        self.template = template;
+        self
+    }
+}
+
 /// Whether a running session is in the way, or is ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Force {

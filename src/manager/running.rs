@@ -45,6 +45,14 @@ impl RunningOperation {
         }
     }
 
+    /// Waits until somebody wants it to stop.
+    #[cfg(feature = "github")]
+    pub(super) async fn cancelled(&self) {
+        let mut cancelled = self.cancelled.clone();
+        // The sender goes with the entry in the table, which goes with `self`.
+        let _ = cancelled.wait_for(|cancelled| *cancelled).await;
+    }
+
     /// Whether somebody wants it to stop.
     pub(super) fn is_cancelled(&self) -> bool {
         *self.cancelled.borrow()
@@ -60,6 +68,14 @@ impl Drop for RunningOperation {
 /// Whether an operation runs in this process.
 pub(super) fn is_running(operation: Uuid) -> bool {
     running().contains_key(&operation)
+}
+
+/// Asks an operation of this process to stop, and waits for nothing.
+#[cfg(feature = "github")]
+pub(super) fn cancel(operation: Uuid) {
+    if let Some(switch) = running().get(&operation) {
+        switch.cancel.send_replace(true);
+    }
 }
 
 /// Waits until an operation of this process has ended, having asked it to stop if `cancel` is set. Answers false if it

@@ -18,6 +18,8 @@ mod codes;
 mod crash;
 mod expected;
 mod files;
+#[cfg(feature = "github")]
+mod import;
 mod listing;
 mod names;
 mod races;
