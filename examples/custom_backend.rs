@@ -21,8 +21,8 @@ use workdisk::metadata::{
     session_position,
 };
 use workdisk::model::{
-    AccountId, NameKey, SessionType, SnapshotId, SnapshotRecord, StoreId, Timestamp, VolumeId,
-    WorkspaceFilter, WorkspaceId, WorkspaceRecord,
+    AccountId, NameKey, Receipt, SessionType, SnapshotId, SnapshotRecord, StoreId, Timestamp,
+    VolumeId, WorkspaceFilter, WorkspaceId, WorkspaceRecord,
 };
 use workdisk::session::holders_under;
 use workdisk::volume::{
@@ -72,6 +72,7 @@ struct Records {
     store: StoreId,
     generation: u64,
     workspaces: BTreeMap<WorkspaceId, Entry>,
+    receipts: Vec<Receipt>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -85,6 +86,19 @@ impl Records {
     fn find(&self, account: &AccountId, id: WorkspaceId) -> Option<&Entry> {
         let entry = self.workspaces.get(&id)?;
         (entry.record.account == *account).then_some(entry)
+    }
+
+    fn receipt(&self, account: &AccountId, key: &str) -> Option<&Receipt> {
+        let mut receipts = self.receipts.iter();
+        receipts.find(|receipt| receipt.account == *account && receipt.key == key)
+    }
+
+    fn forget_receipts(&mut self, before: Timestamp, limit: usize) -> usize {
+        self.receipts.sort_by_key(|receipt| receipt.made_at);
+        let old = self
+            .receipts
+            .partition_point(|receipt| receipt.made_at < before);
+        self.receipts.drain(..old.min(limit)).count()
     }
 
     fn is_taken(&self, record: &WorkspaceRecord) -> bool {
@@ -101,13 +115,14 @@ impl Records {
 
     /// Judges a change in the order that the contract gives, and applies it if the answer is `Done`.
     fn apply(&mut self, change: Change) -> Result<Outcome> {
-        let (expected, record, changes) = match change {
-            Change::Insert { record } => (0, record, Vec::new()),
+        let (expected, record, changes, receipt) = match change {
+            Change::Insert { record } => (0, record, Vec::new(), None),
             Change::Update {
                 expected,
                 record,
                 snapshots,
-            } => (expected, record, snapshots),
+                receipt,
+            } => (expected, record, snapshots, receipt),
             Change::Remove {
                 account,
                 id,
@@ -154,6 +169,12 @@ impl Records {
                 _ => return Err(BackendError::unsupported("an unknown change of a snapshot")),
             }
         }
+        if let Some(receipt) = receipt {
+            if self.receipt(&receipt.account, &receipt.key).is_some() {
+                return Ok(Outcome::ReceiptTaken);
+            }
+            self.receipts.push(*receipt);
+        }
         snapshots.sort_by_key(|snapshot| snapshot.sequence);
         self.workspaces
             .insert(record.id, Entry { record, snapshots });
@@ -179,6 +200,7 @@ impl JsonMetadata {
             store: StoreId::new(),
             generation: 0,
             workspaces: BTreeMap::new(),
+            receipts: Vec::new(),
         };
         let records = load(&file)?.unwrap_or_else(new);
         Ok(Self {
@@ -360,6 +382,15 @@ impl Metadata for JsonMetadata {
 
     async fn repair(&self, _account: Option<&AccountId>) -> Result<Vec<MetadataFault>> {
         self.read(|_| Vec::new())
+    }
+
+    async fn receipt(&self, account: &AccountId, key: &str) -> Result<Option<Receipt>> {
+        self.read(|records| records.receipt(account, key).cloned())
+    }
+
+    async fn forget_receipts(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        self.change(move |records| Ok(records.forget_receipts(before, limit)))
+            .await
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! # Words
 //! A *record* is a [`WorkspaceRecord`]; its *snapshots* are [`SnapshotRecord`]s that stand beside it and come and go with
-//! it. A *change* touches one workspace. A *generation* is one opening of the store by a manager.
+//! it. A *change* touches one workspace. A *receipt* tells what a request came to that was made under a key. A *generation*
+//! is one opening of the store by a manager.
 //!
 //! # Lifecycle
 //! A manager calls [`begin`](Metadata::begin) once, then reads and commits. Every decision is the manager's: it reads a
@@ -25,8 +26,8 @@ use async_trait::async_trait;
 
 use crate::error::BackendError;
 use crate::model::{
-    AccountId, NameKey, SnapshotId, SnapshotRecord, StoreId, Timestamp, VolumeId, WorkspaceFilter,
-    WorkspaceId, WorkspaceRecord,
+    AccountId, NameKey, Receipt, SnapshotId, SnapshotRecord, StoreId, Timestamp, VolumeId,
+    WorkspaceFilter, WorkspaceId, WorkspaceRecord,
 };
 
 /// One opening of a metadata store, to be compared with what the volumes have seen.
@@ -63,6 +64,8 @@ pub enum Change {
         record: WorkspaceRecord,
         /// What becomes of its snapshots, in order.
         snapshots: Vec<SnapshotChange>,
+        /// A receipt to keep in the same step.
+        receipt: Option<Box<Receipt>>,
     },
     /// Removes a record and every snapshot of it.
     Remove {
@@ -109,6 +112,8 @@ pub enum Outcome {
     NameTaken,
     /// Another snapshot of the workspace has the name.
     SnapshotNameTaken,
+    /// The account has a receipt of that key.
+    ReceiptTaken,
 }
 
 /// Where a page of all records begins: after the record of that workspace, which may be gone.
@@ -193,7 +198,8 @@ pub trait Metadata: fmt::Debug + Send + Sync + 'static {
 
     /// Applies a change, or says why not.
     ///
-    /// The version is judged first, then the workspace's name, then the snapshots' names in the order of their changes.
+    /// The version is judged first, then the workspace's name, then the snapshots' names in the order of their changes, and
+    /// the receipt's key last.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::BackendErrorKind::InvalidInput) if the record's version does not follow, its account or id
@@ -293,6 +299,20 @@ pub trait Metadata: fmt::Debug + Send + Sync + 'static {
     /// nothing: it makes indexes agree with the records, and touches no record.
     async fn repair(&self, account: Option<&AccountId>)
     -> Result<Vec<MetadataFault>, BackendError>;
+
+    /// The account's receipt of that key. It is kept whatever becomes of the workspace that it was committed with.
+    async fn receipt(
+        &self,
+        account: &AccountId,
+        key: &str,
+    ) -> Result<Option<Receipt>, BackendError>;
+
+    /// Removes the receipts of all accounts that were made before then, the oldest first, `limit` at most, and answers how
+    /// many. Fewer than `limit` are removed only if there are no more.
+    ///
+    /// Its cost MUST grow with the number that is removed, not with the size of the store.
+    async fn forget_receipts(&self, before: Timestamp, limit: usize)
+    -> Result<usize, BackendError>;
 }
 
 /// Where a record stands among the [`sessions`](Metadata::sessions), or `None` without a session.
@@ -407,5 +427,21 @@ impl<M: Metadata + ?Sized> Metadata for Arc<M> {
         account: Option<&AccountId>,
     ) -> Result<Vec<MetadataFault>, BackendError> {
         (**self).repair(account).await
+    }
+
+    async fn receipt(
+        &self,
+        account: &AccountId,
+        key: &str,
+    ) -> Result<Option<Receipt>, BackendError> {
+        (**self).receipt(account, key).await
+    }
+
+    async fn forget_receipts(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<usize, BackendError> {
+        (**self).forget_receipts(before, limit).await
     }
 }

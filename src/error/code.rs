@@ -60,6 +60,8 @@ pub enum ErrorCode {
     ImportUnreachable,
     /// An import was cancelled.
     ImportCancelled,
+    /// The idempotency key was used for another request.
+    IdempotencyConflict,
     /// The workspace has changed since the caller saw it.
     RevisionConflict,
     /// The disk or its inodes are used up.
@@ -74,7 +76,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [ErrorCode; 29] = [
+    pub const ALL: [ErrorCode; 30] = [
         ErrorCode::InvalidRequest,
         ErrorCode::WorkspaceNameInvalid,
         ErrorCode::SnapshotNameInvalid,
@@ -99,6 +101,7 @@ impl ErrorCode {
         ErrorCode::ImportTooLarge,
         ErrorCode::ImportUnreachable,
         ErrorCode::ImportCancelled,
+        ErrorCode::IdempotencyConflict,
         ErrorCode::RevisionConflict,
         ErrorCode::StorageFull,
         ErrorCode::StorageUnavailable,
@@ -133,6 +136,7 @@ impl ErrorCode {
             ErrorCode::ImportTooLarge => "import_too_large",
             ErrorCode::ImportUnreachable => "import_unreachable",
             ErrorCode::ImportCancelled => "import_cancelled",
+            ErrorCode::IdempotencyConflict => "idempotency_conflict",
             ErrorCode::RevisionConflict => "revision_conflict",
             ErrorCode::StorageFull => "storage_full",
             ErrorCode::StorageUnavailable => "storage_unavailable",

@@ -204,6 +204,12 @@ pub enum Error {
         /// The repository.
         repo: GithubRepo,
     },
+    /// The key was used for another request of the account.
+    #[error("the idempotency key {key:?} was used for another request; choose a new one")]
+    IdempotencyConflict {
+        /// The key that was given.
+        key: String,
+    },
     /// The workspace has changed since the caller saw it.
     #[error("workspace {workspace} is at revision {revision}, not {expected}; read it again")]
     RevisionConflict {
@@ -278,6 +284,7 @@ impl Error {
             Error::ImportTooLarge { .. } => ErrorCode::ImportTooLarge,
             Error::ImportUnreachable { .. } => ErrorCode::ImportUnreachable,
             Error::ImportCancelled { .. } => ErrorCode::ImportCancelled,
+            Error::IdempotencyConflict { .. } => ErrorCode::IdempotencyConflict,
             Error::RevisionConflict { .. } => ErrorCode::RevisionConflict,
             Error::StorageFull { .. } => ErrorCode::StorageFull,
             Error::StorageUnavailable { .. } => ErrorCode::StorageUnavailable,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::expected::Expected;
-use crate::model::AccountId;
+use crate::model::{AccountId, RequestKey, WorkspaceId};
 
 /// The workspaces of one account.
 ///
@@ -20,12 +20,18 @@ pub struct Account {
     core: Arc<Core>,
     id: AccountId,
     expected: Expected,
+    once: Option<RequestKey>,
 }
 
 impl Account {
     pub(super) fn new(core: Arc<Core>, id: AccountId) -> Self {
         let expected = Expected::default();
-        Self { core, id, expected }
+        Self {
+            core,
+            id,
+            expected,
+            once: None,
+        }
     }
 
     /// The account.
@@ -48,9 +54,39 @@ impl Account {
         }
     }
 
+    /// A handle whose call that makes something, be it a workspace, a clone, a snapshot or a session, is done once.
+    ///
+    /// A call under a key of the last 24 hours answers what the first one made, as it was then, though it may have changed
+    /// or be gone since; if the first one asked for something else, it fails with
+    /// [`IdempotencyConflict`](crate::Error::IdempotencyConflict). While the first one goes on, the second one waits. A call
+    /// that failed has made nothing and is done again.
+    ///
+    /// What a call made and that it was made under the key are committed in one step, so that this holds over a crash too.
+    #[must_use]
+    pub fn once(&self, request: RequestKey) -> Self {
+        Self {
+            once: Some(request),
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn request(&self) -> Option<RequestKey> {
+        self.once.clone()
+    }
+
     /// A handle of the same account that expects nothing.
     pub(super) fn expecting_nothing(&self) -> Self {
         Self::new(self.core(), self.id.clone())
+    }
+
+    /// As [`expecting`](Self::expecting), and only if the workspace is this one, whichever the selector means by then.
+    #[must_use]
+    pub fn expecting_of(&self, workspace: WorkspaceId, revision: u64) -> Self {
+        let expected = Expected::revision_of(workspace, revision);
+        Self {
+            expected,
+            ..self.clone()
+        }
     }
 
     pub(super) fn expected(&self) -> Expected {

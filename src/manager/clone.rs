@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::account::Account;
 use super::core::{ATTEMPTS, Core};
 use super::expected::Expected;
+use super::once::{Thing, Turn};
 use super::options::CloneWorkspace;
 use crate::error::{BackendErrorKind, Error};
 use crate::model::{
@@ -44,13 +45,18 @@ impl Account {
         options: CloneWorkspace,
     ) -> Result<Workspace, Error> {
         let (core, account, source) = (self.core(), self.id().clone(), source.into());
+        let request = self.request();
         Core::detached(VERB, self.id(), async move {
+            let turn = core.turn(VERB, &account, request).await?;
+            if let Some(made) = turn.made() {
+                return core.workspace_made(made);
+            }
             let name = options
                 .name
                 .as_deref()
                 .map(WorkspaceName::parse)
                 .transpose()?;
-            core.clone_workspace(&account, &source, name, &options)
+            core.clone_workspace(&account, &source, name, &options, &turn)
                 .await
         })
         .await
@@ -64,6 +70,7 @@ impl Core {
         source: &Selector,
         name: Option<WorkspaceName>,
         options: &CloneWorkspace,
+        turn: &Turn,
     ) -> Result<Workspace, Error> {
         let mut source = source.clone();
         let mut failure = Self::contended(VERB);
@@ -78,7 +85,8 @@ impl Core {
                 name.clone(),
                 Intent::Create,
             );
-            match self.make_head(ticket.await?, Some(origin.frozen)).await {
+            let ticket = ticket.await?.with_draft(turn.draft(Thing::Workspace));
+            match self.make_head(ticket, Some(origin.frozen)).await {
                 // What was to be forked was removed meanwhile: the source has moved on, and is looked at again. If it
                 // still names the same volume, that volume is lost.
                 Err(error) if is_missing_parent(&error) => {

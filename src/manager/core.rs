@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
+use super::once::{Draft, overtaken};
 use super::running::Locks;
 use crate::error::{BackendError, Error};
 use crate::metadata::{Change, Metadata, Outcome, SnapshotChange};
@@ -39,17 +40,21 @@ pub(super) struct Core {
     pub(super) session_host: Arc<dyn SessionHost>,
     pub(super) backend: &'static str,
     pub(super) patience: Patience,
-    pub(super) locks: Locks,
     #[cfg(feature = "github")]
     pub(super) github: crate::github::GithubOptions,
     #[cfg(feature = "github")]
     pub(super) imports: super::import::Imports,
+    pub(super) locks: Locks<WorkspaceId>,
+    /// The requests under keys that are being done.
+    pub(super) turns: Locks<(AccountId, String)>,
 }
 
 /// A decision about a record: what it is to be.
 pub(super) struct Step {
     pub(super) record: WorkspaceRecord,
     pub(super) snapshots: Vec<SnapshotChange>,
+    /// What is to be kept of the request that it is for.
+    pub(super) draft: Option<Draft>,
     /// Whether a caller can see it, so that the revision grows.
     pub(super) visible: bool,
 }
@@ -60,6 +65,7 @@ impl Step {
         Self {
             record,
             snapshots: Vec::new(),
+            draft: None,
             visible: true,
         }
     }
@@ -69,12 +75,18 @@ impl Step {
         Self {
             record,
             snapshots: Vec::new(),
+            draft: None,
             visible: false,
         }
     }
 
     pub(super) fn with_snapshots(mut self, snapshots: Vec<SnapshotChange>) -> Self {
         self.snapshots = snapshots;
+        self
+    }
+
+    pub(super) fn with_draft(mut self, draft: Option<Draft>) -> Self {
+        self.draft = draft;
         self
     }
 }
@@ -235,6 +247,7 @@ impl Core {
         let Step {
             mut record,
             snapshots,
+            draft,
             visible,
         } = step;
         record.version = before.version + 1;
@@ -250,11 +263,13 @@ impl Core {
             expected: before.version,
             record: record.clone(),
             snapshots,
+            receipt: draft.and_then(|draft| draft.receipt(&record, self.now())),
         };
         match self.apply(verb, change).await? {
             Outcome::Done => Ok(Some(record)),
             Outcome::NameTaken => Err(Self::name_taken(&record)),
             Outcome::SnapshotNameTaken => Err(Error::SnapshotNameTaken { name: taken }),
+            Outcome::ReceiptTaken => Err(overtaken(verb)),
             Outcome::VersionConflict => Ok(None),
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::core::{Core, Step};
+use super::once::Thing;
 use super::operation::Ticket;
 use super::options::CreateWorkspace;
 use crate::error::{BackendError, Error};
@@ -29,8 +30,12 @@ impl Account {
     ///
     /// After any error there is no workspace, or there is none after `recover()`.
     pub async fn create(&self, options: CreateWorkspace) -> Result<Workspace, Error> {
-        let (core, account) = (self.core(), self.id().clone());
+        let (core, account, request) = (self.core(), self.id().clone(), self.request());
         Core::detached(VERB, self.id(), async move {
+            let turn = core.turn(VERB, &account, request).await?;
+            if let Some(made) = turn.made() {
+                return core.workspace_made(made);
+            }
             let name = options
                 .name
                 .as_deref()
@@ -53,7 +58,8 @@ impl Account {
                 )
             };
             let ticket = core.insert(VERB, record, name, Intent::Create).await?;
-            core.make_head(ticket, None).await
+            core.make_head(ticket.with_draft(turn.draft(Thing::Workspace)), None)
+                .await
         })
         .await
     }
@@ -85,7 +91,7 @@ impl Core {
             {
                 Outcome::Done => return Ok(ticket),
                 Outcome::NameTaken => {}
-                Outcome::VersionConflict | Outcome::SnapshotNameTaken => {
+                Outcome::VersionConflict | Outcome::SnapshotNameTaken | Outcome::ReceiptTaken => {
                     let object = format!("workspace {}", record.id);
                     let error = BackendError::corrupt(object, "a fresh id is in use");
                     return Err(Error::storage(verb, error));

@@ -20,8 +20,8 @@ use crate::volume::MountRecipe;
 /// A running session: the disk is mounted at [`path`](Self::path) as long as it is held.
 ///
 /// It renews its lease by itself. [`end`](Self::end) closes it; a handle that is dropped with a renewing lease is ended in
-/// the background, as a safety net that can't tell whether it worked. A session without a lease goes on when its handle
-/// is dropped.
+/// the background, as a safety net that can't tell whether it worked. A session that is renewed from elsewhere or has no lease
+/// goes on when its handle is dropped.
 #[must_use = "a session whose handle is dropped is ended"]
 pub struct Session {
     core: Arc<Core>,
@@ -53,7 +53,7 @@ impl Session {
                 &info,
                 ttl,
             )),
-            LeaseTerm::Lasting => None,
+            LeaseTerm::Remote(_) | LeaseTerm::Lasting => None,
         };
         let end_on_drop = renewal.is_some();
         Self {
@@ -64,6 +64,11 @@ impl Session {
             renewal,
             end_on_drop,
         }
+    }
+
+    /// The handle of a session that the same request started before: it ends nothing and renews nothing.
+    pub(super) fn of_before(core: Arc<Core>, account: AccountId, info: SessionInfo) -> Self {
+        Self::new(core, account, info, LeaseTerm::Lasting, None)
     }
 
     /// The session's id.
@@ -92,7 +97,7 @@ impl Session {
     }
 
     /// Waits until the session is lost: revoked by a forced call, ended, or fenced by a later one. What runs on the disk
-    /// must then stop. Never ends for a session without a lease.
+    /// must then stop. Never ends for a session that the handle does not renew.
     pub async fn lost(&self) {
         let Some(renewal) = &self.renewal else {
             return std::future::pending().await;

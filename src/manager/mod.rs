@@ -15,6 +15,7 @@ mod guard;
 mod import;
 #[cfg(feature = "github")]
 mod import_handle;
+mod once;
 mod operation;
 mod options;
 mod query;
@@ -232,6 +233,7 @@ impl WorkspaceManagerBuilder {
             github: self.github,
             #[cfg(feature = "github")]
             imports: import::Imports::default(),
+            turns: running::Locks::default(),
         });
         let recovered = if self.adopt {
             RecoveryReport::default()

@@ -6,6 +6,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::core::{ATTEMPTS, Core, Step};
 use super::expected::Expected;
+use super::once::Draft;
 use super::running::{RunningOperation, wait_for};
 use crate::error::{BackendError, Error};
 use crate::metadata::SnapshotChange;
@@ -22,6 +23,8 @@ pub(super) struct Ticket {
     pub(super) record: WorkspaceRecord,
     pub(super) operation: Operation,
     pub(super) running: RunningOperation,
+    /// What is to be kept of the request, once the operation is done.
+    draft: Option<Draft>,
     _lock: Option<OwnedMutexGuard<()>>,
 }
 
@@ -37,9 +40,15 @@ impl Ticket {
             verb,
             record,
             operation,
+            draft: None,
             running,
             _lock: None,
         }
+    }
+
+    pub(super) fn with_draft(mut self, draft: Option<Draft>) -> Self {
+        self.draft = draft;
+        self
     }
 
     /// Fails if a forced delete wants the operation to stop.
@@ -130,6 +139,7 @@ impl Core {
                     verb,
                     record,
                     operation,
+                    draft: None,
                     running,
                     _lock: Some(lock),
                 });
@@ -147,6 +157,17 @@ impl Core {
         snapshots: Vec<SnapshotChange>,
         apply: impl Fn(&mut WorkspaceRecord) + Send + Sync,
     ) -> Result<WorkspaceRecord, Error> {
+        self.end_operation(ticket, snapshots, ticket.draft.as_ref(), apply)
+            .await
+    }
+
+    async fn end_operation(
+        &self,
+        ticket: &Ticket,
+        snapshots: Vec<SnapshotChange>,
+        draft: Option<&Draft>,
+        apply: impl Fn(&mut WorkspaceRecord) + Send + Sync,
+    ) -> Result<WorkspaceRecord, Error> {
         let (account, id) = (&ticket.record.account, ticket.record.id);
         self.update(ticket.verb, account, id, |before| {
             if before.operation.as_ref().map(|operation| operation.id) != Some(ticket.operation.id)
@@ -156,9 +177,8 @@ impl Core {
             let mut record = before.clone();
             record.operation = None;
             apply(&mut record);
-            Ok(Some(
-                Step::visible(record).with_snapshots(snapshots.clone()),
-            ))
+            let step = Step::visible(record).with_snapshots(snapshots.clone());
+            Ok(Some(step.with_draft(draft.cloned())))
         })
         .await
     }
@@ -170,7 +190,9 @@ impl Core {
     /// needs the workspace undoes it.
     pub(super) async fn undo(&self, ticket: &Ticket, failure: Error) -> Error {
         let made = ticket.operation.intent.fresh_volumes();
-        let undone = self.finish(ticket, Vec::new(), |record| record.discard.extend(&made));
+        let undone = self.end_operation(ticket, Vec::new(), None, |record| {
+            record.discard.extend(&made)
+        });
         match undone.await {
             Ok(record) => drop(self.discard(ticket.verb, record).await),
             Err(error) => {

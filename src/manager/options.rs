@@ -212,6 +212,9 @@ impl RestoreSnapshot {
 pub enum LeaseTerm {
     /// For this long after each renewal, one second at least. The [`Session`](super::Session) renews it by itself.
     Renewing(Duration),
+    /// For this long after each renewal by [`Account::renew_session`](super::Account::renew_session), one second at least,
+    /// whatever becomes of the process that started it. It ends with its host's boot.
+    Remote(Duration),
     /// Until it is ended or its host reboots, whatever becomes of the process that started it.
     Lasting,
 }

@@ -7,7 +7,7 @@ use super::expected::Expected;
 use super::running::is_running;
 use crate::error::Error;
 use crate::metadata::session_position;
-use crate::model::{AccountId, Intent, Operation, WorkspaceId, WorkspaceRecord};
+use crate::model::{AccountId, Intent, Operation, SessionRecord, WorkspaceId, WorkspaceRecord};
 use crate::session::lease::{Hold, judge};
 use crate::session::{Host, Liveness};
 
@@ -72,6 +72,7 @@ impl Core {
                 report.note(record.id, settled);
             }
         }
+        self.forget_receipts(VERB).await?;
         tracing::info!(
             undone = report.undone.len(),
             deleted = report.deleted.len(),
@@ -188,17 +189,26 @@ impl Core {
         self.host.liveness(&operation.owner) == Liveness::Dead
     }
 
+    /// Judges a session. One that is starting and that nobody starts here any more was left behind by this process.
+    fn hold(&self, session: &SessionRecord) -> Hold {
+        let host: &dyn Host = &*self.host;
+        let ours = session.owner.is_same_process(&host.owner());
+        if session.starting && ours && !is_running(*session.id.as_uuid()) {
+            return Hold::OwnerDead;
+        }
+        judge(session, host)
+    }
+
     /// Ends a session whose lease ran out or whose owner is dead.
     async fn settle_session(
         self: &Arc<Self>,
         verb: &'static str,
         record: &WorkspaceRecord,
     ) -> Result<Option<Settled>, Error> {
-        let host: &dyn Host = &*self.host;
         let Some(session) = &record.session else {
             return Ok(None);
         };
-        let ended = match judge(session, host) {
+        let ended = match self.hold(session) {
             Hold::Live => return Ok(None),
             Hold::OwnerDead => {
                 // What the dead process mounted is unmounted at once, unless something that it started still runs there.

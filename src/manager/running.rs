@@ -1,12 +1,12 @@
-//! What this process is doing: operations in flight, which can be cancelled and waited for, and one lock per workspace.
+//! What this process is doing: operations in flight, which can be cancelled and waited for, and one lock per workspace and
+//! per request under a key.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
-
-use crate::model::WorkspaceId;
 
 /// The operations that run in this process, whichever manager runs them. An operation whose owner is this process and
 /// that is not here has been left behind: its task panicked, or could not write its last step.
@@ -92,24 +92,30 @@ pub(super) async fn wait_for(operation: Uuid, cancel: bool) -> bool {
     true
 }
 
-/// One lock per workspace that is being worked on.
-#[derive(Debug, Default)]
-pub(super) struct Locks(Mutex<HashMap<WorkspaceId, Weak<AsyncMutex<()>>>>);
+/// One lock per workspace or other thing that is being worked on.
+#[derive(Debug)]
+pub(super) struct Locks<K>(Mutex<HashMap<K, Weak<AsyncMutex<()>>>>);
 
-impl Locks {
-    /// Waits for the workspace's lock.
-    pub(super) async fn lock(&self, workspace: WorkspaceId) -> OwnedMutexGuard<()> {
-        self.of(workspace).lock_owned().await
+impl<K> Default for Locks<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash> Locks<K> {
+    /// Waits for the thing's lock.
+    pub(super) async fn lock(&self, thing: K) -> OwnedMutexGuard<()> {
+        self.of(thing).lock_owned().await
     }
 
-    fn of(&self, workspace: WorkspaceId) -> Arc<AsyncMutex<()>> {
+    fn of(&self, thing: K) -> Arc<AsyncMutex<()>> {
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lock) = locks.get(&workspace).and_then(Weak::upgrade) {
+        if let Some(lock) = locks.get(&thing).and_then(Weak::upgrade) {
             return lock;
         }
         locks.retain(|_, lock| lock.strong_count() > 0);
         let lock = Arc::new(AsyncMutex::new(()));
-        locks.insert(workspace, Arc::downgrade(&lock));
+        locks.insert(thing, Arc::downgrade(&lock));
         lock
     }
 }
@@ -117,6 +123,7 @@ impl Locks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::WorkspaceId;
 
     #[tokio::test]
     async fn waiter_goes_on_when_the_operation_ends_and_it_learns_that_it_is_unwanted() {

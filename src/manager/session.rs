@@ -8,7 +8,7 @@ use super::guard::Session;
 use super::options::{LeaseTerm, SessionInfo, StartSession};
 use crate::error::Error;
 use crate::model::{
-    AccountId, Selector, SessionId, SessionRecord, SessionType, Workspace, WorkspaceId,
+    AccountId, Selector, SessionId, SessionRecord, SessionType, VolumeId, Workspace, WorkspaceId,
     WorkspaceRecord,
 };
 
@@ -34,15 +34,15 @@ impl Account {
         options: StartSession,
     ) -> Result<Session, Error> {
         let (core, account, workspace) = (self.core(), self.id().clone(), workspace.into());
-        if let LeaseTerm::Renewing(ttl) = options.lease
+        if let LeaseTerm::Renewing(ttl) | LeaseTerm::Remote(ttl) = options.lease
             && !(SHORTEST_LEASE..=LONGEST_LEASE).contains(&ttl)
         {
             let reason = format!("a lease is 1 second to 366 days, not {ttl:?}");
             return Err(Error::InvalidRequest { reason });
         }
-        let expected = self.expected();
+        let terms = (self.expected(), self.request());
         Core::detached("start_session", self.id(), async move {
-            core.start_session(&account, &workspace, expected, session_type, options)
+            core.start_session(&account, &workspace, terms, session_type, options)
                 .await
         })
         .await
@@ -62,7 +62,7 @@ impl Account {
         Core::spanned(VERB, Some(self.id()), async {
             let record = core.find(VERB, self.id(), &workspace).await?;
             let running = running(&record, session)?;
-            Ok(core.session_info(&record, running))
+            Ok(core.session_info(record.id, record.head, running))
         })
         .await
     }
@@ -137,14 +137,15 @@ pub(super) fn fenced(
 impl Core {
     pub(super) fn session_info(
         &self,
-        record: &WorkspaceRecord,
+        workspace: WorkspaceId,
+        head: VolumeId,
         session: &SessionRecord,
     ) -> SessionInfo {
         SessionInfo {
             id: session.id,
-            workspace: record.id,
+            workspace,
             session_type: session.session_type,
-            path: self.volume.path(record.head),
+            path: self.volume.path(head),
             epoch: session.epoch,
             started_at: session.started_at,
             expires_at: session.expires_at(),
@@ -167,14 +168,15 @@ impl Core {
                 }
                 let mut record = before.clone();
                 if let Some(session) = &mut record.session
-                    && let Some(ttl) = session.lease.as_ref().map(|lease| lease.ttl)
+                    && let Some(lease) = &session.lease
                 {
-                    session.lease = Some(self.lease(ttl));
+                    session.lease = Some(self.lease(lease.ttl).with_remote(lease.remote));
                     return Ok(Some(Step::hidden(record)));
                 }
                 Ok(None)
             })
             .await?;
-        Ok(self.session_info(&record, running(&record, session)?))
+        let running = running(&record, session)?;
+        Ok(self.session_info(record.id, record.head, running))
     }
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 use super::core::{ATTEMPTS, Core, Step};
 use super::expected::Expected;
 use super::guard::Session;
+use super::once::{Thing, Turn};
 use super::options::{LeaseTerm, MountMode, StartSession};
+use super::running::RunningOperation;
 use super::session::running;
 use crate::error::Error;
 use crate::model::{
-    AccountId, Lease, Selector, SessionId, SessionRecord, SessionType, WorkspaceRecord,
+    AccountId, Lease, RequestKey, Selector, SessionId, SessionRecord, SessionType, WorkspaceRecord,
 };
 use crate::session::rules::Action;
 use crate::volume::MountRecipe;
@@ -20,11 +22,19 @@ impl Core {
         self: &Arc<Self>,
         account: &AccountId,
         workspace: &Selector,
-        mut expected: Expected,
+        (mut expected, request): (Expected, Option<RequestKey>),
         session_type: SessionType,
         options: StartSession,
     ) -> Result<Session, Error> {
         const VERB: &str = "start_session";
+        let turn = self.turn(VERB, account, request).await?;
+        if let Some(made) = turn.made() {
+            let info = self.session_made(made)?;
+            return Ok(Session::of_before(Arc::clone(self), account.clone(), info));
+        }
+        // A session whose owner's end does not end it, or of which a receipt tells, is not there before its disk is.
+        let is_renewing = matches!(options.lease, LeaseTerm::Renewing(_));
+        let starting = turn.is_keyed() || !is_renewing;
         let action = |record: &WorkspaceRecord| Action::StartSession {
             type_matches: record.session_type == session_type,
         };
@@ -44,7 +54,10 @@ impl Core {
             }
             let mut record = before.clone();
             record.epoch += 1;
-            record.session = Some(self.grant(session_type, record.epoch, options.lease));
+            let mut session = self.grant(session_type, record.epoch, options.lease);
+            session.starting = starting;
+            let _running = RunningOperation::enter(*session.id.as_uuid());
+            record.session = Some(session);
             record.at_base = false;
             record.discard.extend(record.frozen_head.take());
             let Some(record) = self.commit(VERB, &before, Step::visible(record)).await? else {
@@ -53,8 +66,9 @@ impl Core {
             };
             return match self.attach(&record, options.mount).await {
                 Ok(recipe) => {
+                    let record = self.confirm(VERB, record, &turn).await?;
                     let session = running_of(&record)?;
-                    let info = self.session_info(&record, session);
+                    let info = self.session_info(record.id, record.head, session);
                     Ok(Session::new(
                         Arc::clone(self),
                         account.clone(),
@@ -74,13 +88,42 @@ impl Core {
         Err(Self::contended(VERB))
     }
 
+    /// Notes that a session that was starting has its disk, and what the request came to.
+    ///
+    /// After an error it may be noted or not. The session is left as it is: if it is still starting, the next call that
+    /// needs the workspace ends it.
+    async fn confirm(
+        &self,
+        verb: &'static str,
+        record: WorkspaceRecord,
+        turn: &Turn,
+    ) -> Result<WorkspaceRecord, Error> {
+        let session = running_of(&record)?;
+        if !session.starting {
+            return Ok(record);
+        }
+        let id = session.id;
+        self.update(verb, &record.account, record.id, |before| {
+            running(before, id)?;
+            let mut record = before.clone();
+            if let Some(session) = &mut record.session {
+                session.starting = false;
+            }
+            let step = Step::hidden(record);
+            Ok(Some(step.with_draft(turn.draft(Thing::Session))))
+        })
+        .await
+    }
+
     fn grant(&self, session_type: SessionType, epoch: u64, term: LeaseTerm) -> SessionRecord {
         let owner = self.host.owner();
         let mut session =
             SessionRecord::new(SessionId::new(), session_type, epoch, owner, self.now());
-        if let LeaseTerm::Renewing(ttl) = term {
-            session.lease = Some(self.lease(ttl));
-        }
+        session.lease = match term {
+            LeaseTerm::Renewing(ttl) => Some(self.lease(ttl)),
+            LeaseTerm::Remote(ttl) => Some(self.lease(ttl).with_remote(true)),
+            LeaseTerm::Lasting => None,
+        };
         session
     }
 

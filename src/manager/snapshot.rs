@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::account::Account;
 use super::core::{Core, Step};
 use super::expected::Expected;
+use super::once::{Thing, snapshot_made};
 use super::options::Force;
 use crate::error::Error;
 use crate::metadata::SnapshotChange;
 use crate::model::{
-    AccountId, Intent, Selector, Snapshot, SnapshotId, SnapshotName, SnapshotRecord,
+    AccountId, Intent, RequestKey, Selector, Snapshot, SnapshotId, SnapshotName, SnapshotRecord,
     SnapshotSelector, VolumeId, Workspace, WorkspaceId, WorkspaceRecord,
 };
 use crate::session::rules::Action;
@@ -33,9 +34,10 @@ impl Account {
         force: Force,
     ) -> Result<Snapshot, Error> {
         let (core, account, workspace) = (self.core(), self.id().clone(), workspace.into());
-        let (name, expected) = (SnapshotName::parse(name)?, self.expected());
+        let name = SnapshotName::parse(name)?;
+        let terms = (self.expected(), self.request());
         Core::detached("create_snapshot", self.id(), async move {
-            core.create_snapshot(&account, &workspace, expected, name, force)
+            core.create_snapshot(&account, &workspace, terms, name, force)
                 .await
         })
         .await
@@ -83,7 +85,7 @@ impl Core {
         self: &Arc<Self>,
         account: &AccountId,
         workspace: &Selector,
-        expected: Expected,
+        (expected, request): (Expected, Option<RequestKey>),
         name: SnapshotName,
         force: Force,
     ) -> Result<Snapshot, Error> {
@@ -91,6 +93,10 @@ impl Core {
         let action = Action::CreateSnapshot {
             force: force.is_yes(),
         };
+        let turn = self.turn(VERB, account, request).await?;
+        if let Some(made) = turn.made() {
+            return snapshot_made(made);
+        }
         // A name that is taken ends no session.
         let found = self.find(VERB, account, workspace).await?;
         self.check_snapshot_free(VERB, found.id, &name).await?;
@@ -103,6 +109,7 @@ impl Core {
         let Intent::Snapshot { snapshot } = ticket.operation.intent.clone() else {
             return Err(Self::contended(VERB));
         };
+        let ticket = ticket.with_draft(turn.draft(Thing::Snapshot(snapshot.clone())));
         let taken = async {
             self.check_snapshot_free(VERB, found.id, &name).await?;
             let froze = self

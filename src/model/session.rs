@@ -31,6 +31,9 @@ pub struct SessionRecord {
     pub lease: Option<Lease>,
     /// Whether the lease was revoked: a forced call is ending the session, or tried to.
     pub revoked: bool,
+    /// Whether its disk is still being mounted. Until that is done it goes with its owner, whatever its lease.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub starting: bool,
 }
 
 impl SessionRecord {
@@ -50,6 +53,7 @@ impl SessionRecord {
             started_at,
             lease: None,
             revoked: false,
+            starting: false,
         }
     }
 
@@ -74,6 +78,9 @@ pub struct Lease {
     pub expires_at_uptime: Duration,
     /// When it ends by the wall clock.
     pub expires_at: Timestamp,
+    /// Whether it is renewed from elsewhere, so that the session outlives the process that started it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remote: bool,
 }
 
 impl Lease {
@@ -84,6 +91,14 @@ impl Lease {
             boot_id,
             expires_at_uptime: uptime.saturating_add(ttl),
             expires_at: now.saturating_add(ttl),
+            remote: false,
         }
+    }
+
+    /// Says whether it is renewed from elsewhere.
+    #[must_use]
+    pub fn with_remote(mut self, remote: bool) -> Self {
+        self.remote = remote;
+        self
     }
 }

@@ -41,6 +41,13 @@ impl Timestamp {
         Self::from_unix_micros(self.0.saturating_add(micros))
     }
 
+    /// This instant and `duration` before it, held to [`MIN`](Self::MIN).
+    #[must_use]
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Self::from_unix_micros(self.0.saturating_sub(micros))
+    }
+
     /// The time from `earlier` to this instant, or none if it lies after it.
     pub fn since(self, earlier: Timestamp) -> Option<Duration> {
         u64::try_from(self.0.checked_sub(earlier.0)?)

@@ -16,21 +16,19 @@ pub(crate) enum Hold {
 
 /// Judges a session.
 ///
-/// On the boot that granted it a lease runs by the time since boot, so that a wall clock that jumps ends none and
+/// A session that is still starting goes with its process, and so does one with a lease that its process renews. On the
+/// boot that granted it a lease runs by the time since boot, so that a wall clock that jumps ends none and
 /// prolongs none. A session without a lease outlives its process, but not its host's boot.
 pub(crate) fn judge(session: &SessionRecord, host: &dyn Host) -> Hold {
     let here = host.owner();
     let rebooted = session.owner.host == here.host && session.owner.boot_id != here.boot_id;
-    let Some(lease) = &session.lease else {
-        return if rebooted {
-            Hold::OwnerDead
-        } else {
-            Hold::Live
-        };
-    };
-    if host.liveness(&session.owner) == Liveness::Dead {
+    let is_owned = session.starting || session.lease.as_ref().is_some_and(|lease| !lease.remote);
+    if rebooted || is_owned && host.liveness(&session.owner) == Liveness::Dead {
         return Hold::OwnerDead;
     }
+    let Some(lease) = &session.lease else {
+        return Hold::Live;
+    };
     let expired = if lease.boot_id == here.boot_id {
         host.uptime() >= lease.expires_at_uptime
     } else {
@@ -121,6 +119,31 @@ mod tests {
         assert_eq!(judge(&session, &here), Hold::Live);
         *here.now.lock().unwrap() = Timestamp::from_unix_micros(0).saturating_add(TTL);
         assert_eq!(judge(&session, &here), Hold::Expired);
+    }
+
+    #[test]
+    fn remote_lease_outlives_its_process_and_ends_with_its_time_or_its_boot() {
+        let mut host = host("boot");
+        let mut session = session(&host, true);
+        session.lease = session.lease.map(|lease| lease.with_remote(true));
+        host.dead = true;
+        assert_eq!(judge(&session, &host), Hold::Live);
+        *host.uptime.lock().unwrap() = TTL;
+        assert_eq!(judge(&session, &host), Hold::Expired);
+        host.owner.boot_id = "next boot".to_owned();
+        assert_eq!(judge(&session, &host), Hold::OwnerDead);
+    }
+
+    #[test]
+    fn session_that_is_starting_ends_with_its_process_whatever_its_lease() {
+        let mut host = host("boot");
+        let mut remote = session(&host, true);
+        remote.lease = remote.lease.map(|lease| lease.with_remote(true));
+        host.dead = true;
+        for mut session in [remote, session(&host, false)] {
+            session.starting = true;
+            assert_eq!(judge(&session, &host), Hold::OwnerDead);
+        }
     }
 
     #[test]

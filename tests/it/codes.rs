@@ -39,6 +39,7 @@ fn codes_are_as_documented() {
             "import_too_large",
             "import_unreachable",
             "import_cancelled",
+            "idempotency_conflict",
             "revision_conflict",
             "storage_full",
             "storage_unavailable",

@@ -96,6 +96,24 @@ async fn force_ends_no_session_on_another_revision_and_one_on_the_seen_revision(
     drop(session);
 }
 
+/// A name that was given to another workspace meanwhile, at the same revision, is not mistaken for the one that was seen.
+#[tokio::test]
+async fn heir_of_a_name_is_not_the_workspace_that_was_seen() {
+    let bench = Bench::new().await;
+    let account = &bench.account;
+    let seen = bench.sandbox("w").await;
+    account.delete("w", Force::No).await.unwrap();
+    let heir = bench.sandbox("w").await;
+    assert_eq!(heir.revision, seen.revision);
+    let handle = account.expecting_of(seen.id, seen.revision);
+    assert_eq!(
+        code(handle.delete("w", Force::Yes).await),
+        "revision_conflict"
+    );
+    let handle = account.expecting_of(heir.id, heir.revision);
+    handle.delete("w", Force::No).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_many_that_saw_the_same_revision_goes_on() {
     let bench = Bench::new().await;

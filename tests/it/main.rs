@@ -22,6 +22,7 @@ mod files;
 mod import;
 mod listing;
 mod names;
+mod once;
 mod races;
 mod random;
 mod schedule;

@@ -7,8 +7,8 @@ use workdisk::metadata::{
     Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition, session_position,
 };
 use workdisk::model::{
-    AccountId, NameKey, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId,
-    WorkspaceRecord,
+    AccountId, NameKey, Receipt, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter,
+    WorkspaceId, WorkspaceRecord,
 };
 use workdisk::{BackendError, Metadata};
 
@@ -185,5 +185,21 @@ impl Metadata for MemoryMetadata {
         _account: Option<&AccountId>,
     ) -> Result<Vec<MetadataFault>, BackendError> {
         Ok(Vec::new())
+    }
+
+    async fn receipt(
+        &self,
+        account: &AccountId,
+        key: &str,
+    ) -> Result<Option<Receipt>, BackendError> {
+        Ok(self.records().receipt(account, key).cloned())
+    }
+
+    async fn forget_receipts(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<usize, BackendError> {
+        Ok(self.records().forget_receipts(before, limit))
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use workdisk::metadata::{Change, Generation, Outcome, SnapshotChange};
-use workdisk::model::{AccountId, NameKey, SnapshotRecord, StoreId, WorkspaceId, WorkspaceRecord};
+use workdisk::model::{
+    AccountId, NameKey, Receipt, SnapshotRecord, StoreId, Timestamp, WorkspaceId, WorkspaceRecord,
+};
 
 use crate::breach::{self, Breach};
 
@@ -18,6 +20,7 @@ pub(crate) struct Records {
     records: BTreeMap<WorkspaceId, WorkspaceRecord>,
     names: BTreeMap<(AccountId, NameKey), WorkspaceId>,
     snapshots: BTreeMap<WorkspaceId, Vec<SnapshotRecord>>,
+    receipts: BTreeMap<(AccountId, String), Receipt>,
 }
 
 impl Default for Records {
@@ -28,6 +31,7 @@ impl Default for Records {
             records: BTreeMap::new(),
             names: BTreeMap::new(),
             snapshots: BTreeMap::new(),
+            receipts: BTreeMap::new(),
         }
     }
 }
@@ -61,6 +65,25 @@ impl Records {
         self.snapshots.get(&workspace).map_or(&[], Vec::as_slice)
     }
 
+    pub(crate) fn receipt(&self, account: &AccountId, key: &str) -> Option<&Receipt> {
+        self.receipts.get(&(account.clone(), key.to_owned()))
+    }
+
+    pub(crate) fn forget_receipts(&mut self, before: Timestamp, limit: usize) -> usize {
+        let mut old: Vec<_> = self
+            .receipts
+            .iter()
+            .filter(|(_, receipt)| receipt.made_at < before)
+            .map(|(key, receipt)| (receipt.made_at, key.clone()))
+            .collect();
+        old.sort();
+        old.truncate(limit);
+        for (_, key) in &old {
+            self.receipts.remove(key);
+        }
+        old.len()
+    }
+
     /// Applies a change whole, or leaves everything as it is.
     pub(crate) fn commit(&mut self, change: Change) -> Result<Outcome, Breach> {
         match change {
@@ -69,7 +92,8 @@ impl Records {
                 expected,
                 record,
                 snapshots,
-            } => self.update(expected, record, snapshots),
+                receipt,
+            } => self.update(expected, record, snapshots, receipt),
             Change::Remove {
                 account,
                 id,
@@ -97,6 +121,7 @@ impl Records {
         expected: u64,
         record: WorkspaceRecord,
         changes: Vec<SnapshotChange>,
+        receipt: Option<Box<Receipt>>,
     ) -> Result<Outcome, Breach> {
         breach::version_follows(expected, &record)?;
         let Some(stored) = self.records.get(&record.id) else {
@@ -131,6 +156,13 @@ impl Records {
         snapshots.sort_by_key(|snapshot| snapshot.sequence);
         breach::of_change(stored, &record)?;
         breach::of_record(&record, &snapshots, self.all())?;
+        if let Some(receipt) = receipt {
+            if self.receipt(&receipt.account, &receipt.key).is_some() {
+                return Ok(Outcome::ReceiptTaken);
+            }
+            let key = (receipt.account.clone(), receipt.key.clone());
+            self.receipts.insert(key, *receipt);
+        }
         self.put(record, snapshots);
         Ok(Outcome::Done)
     }

@@ -12,9 +12,9 @@ use workdisk::Metadata;
 use workdisk::error::{ErrorCode, Failure};
 use workdisk::metadata::{Change, Outcome, SnapshotChange};
 use workdisk::model::{
-    AccountId, ImageRef, Intent, Lease, Operation, Owner, SessionId, SessionRecord, SessionType,
-    SnapshotId, SnapshotName, SnapshotRecord, Source, Timestamp, VolumeId, WorkspaceId,
-    WorkspaceName, WorkspaceRecord,
+    AccountId, ImageRef, Intent, Lease, Made, Operation, Owner, Receipt, RequestKey, SessionId,
+    SessionRecord, SessionType, SnapshotId, SnapshotName, SnapshotRecord, Source, Timestamp,
+    VolumeId, WorkspaceId, WorkspaceName, WorkspaceRecord,
 };
 use workdisk_sled::SledMetadata;
 
@@ -97,10 +97,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         snapshots.push(SnapshotChange::Put(snapshot));
     }
     first.version = 2;
+    let request = RequestKey::new("a key", "a digest")?;
+    let made = Made::Workspace {
+        record: Box::new(first.clone()),
+    };
+    let receipt = Receipt::new(first.account.clone(), &request, made, at(7));
     let change = Change::Update {
         expected: 1,
         record: first,
         snapshots,
+        receipt: Some(Box::new(receipt)),
     };
     assert_eq!(store.commit(change).await?, Outcome::Done);
     store

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use sled::{Batch, Db};
 use workdisk::metadata::{Change, Generation, Outcome, SnapshotChange, session_position};
-use workdisk::model::{NameKey, SnapshotId, SnapshotRecord, WorkspaceId, WorkspaceRecord};
+use workdisk::model::{
+    NameKey, Receipt, SnapshotId, SnapshotRecord, Timestamp, WorkspaceId, WorkspaceRecord,
+};
 
 use crate::encoding::{Format, decode, encode};
 use crate::error::{Result, StoreError};
@@ -42,7 +44,11 @@ pub(crate) fn judge(db: &Db, change: Change) -> Result<Judged<Outcome>> {
             expected,
             record,
             snapshots,
-        } => update(db, &mut batch, expected, &record, &snapshots)?,
+            receipt,
+        } => {
+            let outcome = update(db, &mut batch, expected, &record, &snapshots)?;
+            keep_receipt(db, &mut batch, outcome, receipt.as_deref())?
+        }
         Change::Remove {
             account,
             id,
@@ -149,6 +155,52 @@ fn change_snapshots(
         changed.insert(id, put);
     }
     Ok(Outcome::Done)
+}
+
+/// Puts a receipt down beside a change that is done.
+fn keep_receipt(
+    db: &Db,
+    batch: &mut Batch,
+    outcome: Outcome,
+    receipt: Option<&Receipt>,
+) -> Result<Outcome> {
+    let Some(receipt) = receipt.filter(|_| outcome == Outcome::Done) else {
+        return Ok(outcome);
+    };
+    if db.contains_key(keys::receipt(&receipt.account, &receipt.key))? {
+        return Ok(Outcome::ReceiptTaken);
+    }
+    put_receipt(batch, receipt)?;
+    Ok(outcome)
+}
+
+/// Puts a receipt with its place in the order of time.
+pub(crate) fn put_receipt(batch: &mut Batch, receipt: &Receipt) -> Result<()> {
+    let key = keys::receipt(&receipt.account, &receipt.key);
+    batch.insert(key, encode(receipt)?);
+    for (key, value) in entries_of_receipt(receipt) {
+        batch.insert(key, value);
+    }
+    Ok(())
+}
+
+/// A receipt's entries in the indexes.
+pub(crate) fn entries_of_receipt(receipt: &Receipt) -> Vec<Entry> {
+    vec![(keys::receipt_time(receipt), Vec::new())]
+}
+
+/// Removes receipts made before then, the oldest first.
+pub(crate) fn forget_receipts(db: &Db, before: Timestamp, limit: usize) -> Result<Judged<usize>> {
+    let mut batch = Batch::default();
+    let mut count = 0;
+    let old = vec![keys::RECEIPT_TIMES]..keys::receipts_made_at(before);
+    for key in db.range(old).keys().take(limit) {
+        let key = key?;
+        batch.remove(keys::of_receipt_time(&key));
+        batch.remove(key);
+        count += 1;
+    }
+    Ok((count, (count > 0).then_some(batch)))
 }
 
 fn remove(db: &Db, batch: &mut Batch, record: &WorkspaceRecord) -> Result<Outcome> {

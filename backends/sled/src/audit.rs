@@ -7,9 +7,9 @@ use std::collections::HashSet;
 
 use sled::{Batch, Db, IVec};
 use workdisk::metadata::MetadataFault;
-use workdisk::model::{AccountId, SnapshotRecord, WorkspaceId, WorkspaceRecord};
+use workdisk::model::{AccountId, Receipt, SnapshotRecord, WorkspaceId, WorkspaceRecord};
 
-use crate::apply::{Entry, Judged, entries_of, entries_of_snapshot};
+use crate::apply::{Entry, Judged, entries_of, entries_of_receipt, entries_of_snapshot};
 use crate::encoding::decode;
 use crate::error::Result;
 use crate::keys;
@@ -25,13 +25,13 @@ pub(crate) enum Mending {
 /// What looked wrong to a reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Suspect {
-    /// A record or a snapshot that cannot be read.
+    /// A record, a snapshot or a receipt that cannot be read.
     Unreadable(IVec),
     /// A snapshot without its workspace.
     Orphan(IVec),
     /// An entry of an index that belongs to nothing.
     Stray(IVec),
-    /// A record or a snapshot without one of its entries.
+    /// One of those without one of its entries.
     Unlisted { of: IVec, entry: Vec<u8> },
 }
 
@@ -72,7 +72,22 @@ pub(crate) fn suspects(db: &Db, account: Option<&AccountId>) -> Result<Vec<Suspe
             }
         }
     }
-    for kind in [keys::ACCOUNTS, keys::NAMES, keys::IN_FLIGHT, keys::SESSIONS] {
+    let receipts = account.map_or_else(|| vec![keys::RECEIPTS], keys::receipts);
+    for entry in db.scan_prefix(receipts) {
+        let (key, bytes) = entry?;
+        match decode_receipt(&key, &bytes) {
+            None => found.push(Suspect::Unreadable(key)),
+            Some(receipt) => unlisted(db, &key, entries_of_receipt(&receipt), &mut found)?,
+        }
+    }
+    let of_accounts = [
+        keys::ACCOUNTS,
+        keys::NAMES,
+        keys::IN_FLIGHT,
+        keys::SESSIONS,
+        keys::RECEIPT_TIMES,
+    ];
+    for kind in of_accounts {
         for entry in db.scan_prefix([kind]) {
             let (key, value) = entry?;
             let whose = account_of_entry(&key, &value);
@@ -92,7 +107,7 @@ pub(crate) fn suspects(db: &Db, account: Option<&AccountId>) -> Result<Vec<Suspe
     Ok(found)
 }
 
-/// Notes the entries of a record or a snapshot that are not there or say something else.
+/// Notes the entries of a record, a snapshot or a receipt that are not there or say something else.
 fn unlisted(db: &Db, of: &IVec, entries: Vec<Entry>, found: &mut Vec<Suspect>) -> Result<()> {
     for (entry, value) in entries {
         if db.get(&entry)?.is_none_or(|stored| *stored != *value) {
@@ -152,8 +167,14 @@ fn unreadable(db: &Db, key: &IVec) -> Result<Option<Finding>> {
         let is_damaged = decode_snapshot(key, &bytes).is_none();
         return Ok(is_damaged.then(|| (fault.of(account, workspace), None)));
     }
-    let workspace = keys::trailing_id(key);
     let account = keys::account_in(key).map(|(account, _)| account);
+    if key.first() == Some(&keys::RECEIPTS) {
+        let effect = "it cannot be read: a request under its key fails until it is forgotten";
+        let fault = MetadataFault::new("a receipt", effect).of(account, None);
+        let is_damaged = decode_receipt(key, &bytes).is_none();
+        return Ok(is_damaged.then_some((fault, None)));
+    }
+    let workspace = keys::trailing_id(key);
     let effect = match decode_record(key, &bytes) {
         Ok(_) => return Ok(None),
         Err(error) => {
@@ -187,16 +208,15 @@ fn stray(db: &Db, key: &IVec) -> Result<Option<Finding>> {
         return Ok(None);
     }
     let (account, workspace) = (account_of_entry(key, &value), workspace_of_entry(key));
-    let object = object(&format!("{} of workspace", index_of(key)), workspace);
     let fault = MetadataFault::new(
-        object,
+        entry_of(key, workspace),
         "it belongs to nothing that is there: what it holds stays taken",
     );
     let fault = fault.of(account, workspace).with_mend();
     Ok(Some((fault, Some(Mend::Remove(key.clone())))))
 }
 
-/// An entry that a record or a snapshot should have.
+/// An entry that a record, a snapshot or a receipt should have.
 fn missing(db: &Db, of: &IVec, entry: &[u8]) -> Result<Option<Finding>> {
     let Some((account, workspace, entries)) = read_entries(db, of)? else {
         return Ok(None);
@@ -208,22 +228,22 @@ fn missing(db: &Db, of: &IVec, entry: &[u8]) -> Result<Option<Finding>> {
     if stored.as_ref().is_some_and(|stored| **stored == *value) {
         return Ok(None);
     }
-    let object = object(&format!("{} of workspace", index_of(&key)), Some(workspace));
+    let object = entry_of(&key, workspace);
     if let Some(stored) = stored
         && !is_stray(db, &key, &stored)?
     {
         let effect = "two have the same place in the index: one of them cannot be found by it";
-        let fault = MetadataFault::new(object, effect).of(account, Some(workspace));
+        let fault = MetadataFault::new(object, effect).of(account, workspace);
         return Ok(Some((fault, None)));
     }
     let effect = "it is missing: what is there is not found by it";
-    let fault = MetadataFault::new(object, effect).of(account, Some(workspace));
+    let fault = MetadataFault::new(object, effect).of(account, workspace);
     Ok(Some((fault.with_mend(), Some(Mend::Insert(key, value)))))
 }
 
-type Entries = (Option<AccountId>, WorkspaceId, Vec<Entry>);
+type Entries = (Option<AccountId>, Option<WorkspaceId>, Vec<Entry>);
 
-/// What the record or the snapshot of a key should have in the indexes; nothing if it cannot be read.
+/// What the record, the snapshot or the receipt of a key should have in the indexes; nothing if it cannot be read.
 fn read_entries(db: &Db, of: &[u8]) -> Result<Option<Entries>> {
     let Some(bytes) = db.get(of)? else {
         return Ok(None);
@@ -233,12 +253,16 @@ fn read_entries(db: &Db, of: &[u8]) -> Result<Option<Entries>> {
             None => None,
             Some((id, snapshot)) => {
                 let account = account_of(db, id)?;
-                Some((account, id, entries_of_snapshot(id, &snapshot)))
+                Some((account, Some(id), entries_of_snapshot(id, &snapshot)))
             }
         });
     }
+    if of.first() == Some(&keys::RECEIPTS) {
+        let receipt = decode_receipt(of, &bytes);
+        return Ok(receipt.map(|it| (Some(it.account.clone()), None, entries_of_receipt(&it))));
+    }
     let record = decode_record(of, &bytes).ok();
-    Ok(record.map(|it: WorkspaceRecord| (Some(it.account.clone()), it.id, entries_of(&it))))
+    Ok(record.map(|it: WorkspaceRecord| (Some(it.account.clone()), Some(it.id), entries_of(&it))))
 }
 
 /// Whether an entry of an index belongs to nothing. What cannot be read may be what it belongs to.
@@ -253,6 +277,7 @@ fn is_stray(db: &Db, key: &[u8], value: &[u8]) -> Result<bool> {
         Some(&keys::SNAPSHOTS) => {
             decode_snapshot(&of, &bytes).map(|(id, it)| entries_of_snapshot(id, &it))
         }
+        Some(&keys::RECEIPTS) => decode_receipt(&of, &bytes).map(|it| entries_of_receipt(&it)),
         _ => decode_record(&of, &bytes).ok().map(|it| entries_of(&it)),
     };
     Ok(entries.is_some_and(|entries| !entries.iter().any(|(entry, _)| entry == key)))
@@ -266,6 +291,10 @@ fn source_of_entry(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
             let sequence = u64::from_be_bytes(value.try_into().ok()?);
             Some(keys::snapshot(workspace, sequence))
         }
+        keys::RECEIPT_TIMES => {
+            let of = keys::of_receipt_time(key);
+            of.starts_with(&[keys::RECEIPTS]).then(|| of.to_vec())
+        }
         _ => {
             let account = account_of_entry(key, value)?;
             Some(keys::record(&account, workspace_of_entry(key)?))
@@ -276,6 +305,9 @@ fn source_of_entry(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
 fn account_of_entry(key: &[u8], value: &[u8]) -> Option<AccountId> {
     match *key.first()? {
         keys::NAMES => keys::account_in(key).map(|(account, _)| account),
+        keys::RECEIPT_TIMES => {
+            keys::account_in(keys::of_receipt_time(key)).map(|(account, _)| account)
+        }
         keys::ACCOUNTS | keys::IN_FLIGHT | keys::SESSIONS => {
             AccountId::parse(std::str::from_utf8(value).ok()?).ok()
         }
@@ -286,6 +318,7 @@ fn account_of_entry(key: &[u8], value: &[u8]) -> Option<AccountId> {
 fn workspace_of_entry(key: &[u8]) -> Option<WorkspaceId> {
     match *key.first()? {
         keys::SNAPSHOT_NAMES | keys::SNAPSHOT_IDS => keys::workspace_in(key).map(|(id, _)| id),
+        keys::RECEIPT_TIMES => None,
         _ => keys::trailing_id(key),
     }
 }
@@ -300,6 +333,18 @@ fn decode_snapshot(key: &[u8], bytes: &[u8]) -> Option<(WorkspaceId, SnapshotRec
     let (workspace, _) = keys::workspace_in(key)?;
     let snapshot: SnapshotRecord = decode(key, bytes).ok()?;
     (keys::snapshot(workspace, snapshot.sequence) == key).then_some((workspace, snapshot))
+}
+
+fn decode_receipt(key: &[u8], bytes: &[u8]) -> Option<Receipt> {
+    let receipt: Receipt = decode(key, bytes).ok()?;
+    (keys::receipt(&receipt.account, &receipt.key) == key).then_some(receipt)
+}
+
+fn entry_of(key: &[u8], workspace: Option<WorkspaceId>) -> String {
+    match key.first() {
+        Some(&keys::RECEIPT_TIMES) => "a receipt's entry by time".to_owned(),
+        _ => object(&format!("{} of workspace", index_of(key)), workspace),
+    }
 }
 
 fn index_of(key: &[u8]) -> &'static str {

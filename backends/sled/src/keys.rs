@@ -4,7 +4,7 @@
 //! another's; ids have 16 bytes; numbers are big-endian, so that the order of keys is that of numbers.
 
 use workdisk::metadata::SessionPosition;
-use workdisk::model::{AccountId, NameKey, SnapshotId, WorkspaceId};
+use workdisk::model::{AccountId, NameKey, Receipt, SnapshotId, Timestamp, WorkspaceId};
 
 /// The format record.
 pub(crate) const FORMAT: &[u8] = b"0format";
@@ -89,10 +89,8 @@ pub(crate) fn in_flight(id: WorkspaceId) -> Vec<u8> {
 pub(crate) const SESSIONS: u8 = b'l';
 
 pub(crate) fn session((expires_at, id): SessionPosition) -> Vec<u8> {
-    // Flipping the sign bit puts the times before the epoch in front.
-    let ordered = expires_at.unix_micros().cast_unsigned() ^ (1 << 63);
     let mut key = vec![SESSIONS];
-    key.extend(ordered.to_be_bytes());
+    key.extend(time(expires_at));
     key.extend(id.as_uuid().as_bytes());
     key
 }
@@ -110,6 +108,46 @@ pub(crate) fn account_in(key: &[u8]) -> Option<(AccountId, &[u8])> {
 pub(crate) fn workspace_in(key: &[u8]) -> Option<(WorkspaceId, &[u8])> {
     let (id, rest) = key.get(1..)?.split_first_chunk::<16>()?;
     Some((WorkspaceId::from_uuid(uuid::Uuid::from_bytes(*id)), rest))
+}
+
+/// The kind byte of receipts.
+pub(crate) const RECEIPTS: u8 = b'q';
+
+/// Every key of an account's receipts begins so.
+pub(crate) fn receipts(account: &AccountId) -> Vec<u8> {
+    of_account(RECEIPTS, account)
+}
+
+pub(crate) fn receipt(account: &AccountId, key: &str) -> Vec<u8> {
+    [receipts(account), key.as_bytes().to_vec()].concat()
+}
+
+/// The kind byte of the receipts' times.
+pub(crate) const RECEIPT_TIMES: u8 = b't';
+
+/// Where the receipts made then begin, in the order of time.
+pub(crate) fn receipts_made_at(made_at: Timestamp) -> Vec<u8> {
+    [vec![RECEIPT_TIMES], time(made_at).to_vec()].concat()
+}
+
+/// A receipt's place in the order of time; its own key follows the time.
+pub(crate) fn receipt_time(receipt: &Receipt) -> Vec<u8> {
+    [
+        receipts_made_at(receipt.made_at),
+        self::receipt(&receipt.account, &receipt.key),
+    ]
+    .concat()
+}
+
+/// The receipt's key within its place in the order of time.
+pub(crate) fn of_receipt_time(key: &[u8]) -> &[u8] {
+    key.get(9..).unwrap_or_default()
+}
+
+/// A time such that the order of keys is that of times.
+fn time(time: Timestamp) -> [u8; 8] {
+    // Flipping the sign bit puts the times before the epoch in front.
+    (time.unix_micros().cast_unsigned() ^ (1 << 63)).to_be_bytes()
 }
 
 /// The id that a key ends with.

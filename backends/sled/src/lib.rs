@@ -26,8 +26,8 @@ use workdisk::metadata::{
     Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition,
 };
 use workdisk::model::{
-    AccountId, NameKey, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId,
-    WorkspaceRecord,
+    AccountId, NameKey, Receipt, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter,
+    WorkspaceId, WorkspaceRecord,
 };
 
 use crate::audit::Mending;
@@ -261,5 +261,23 @@ impl Metadata for SledMetadata {
     ) -> Result<Vec<MetadataFault>, BackendError> {
         let mended = self.audit(account, Mending::Yes).await?;
         Ok(mended.into_iter().filter(|fault| fault.mendable).collect())
+    }
+
+    async fn receipt(
+        &self,
+        account: &AccountId,
+        key: &str,
+    ) -> Result<Option<Receipt>, BackendError> {
+        let (account, key) = (account.clone(), key.to_owned());
+        self.read(move |db| read::receipt(db, &account, &key)).await
+    }
+
+    async fn forget_receipts(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<usize, BackendError> {
+        self.ask(|answer| Request::ForgetReceipts(before, limit, answer))
+            .await
     }
 }

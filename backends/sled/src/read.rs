@@ -5,7 +5,8 @@ use std::ops::Bound;
 use sled::{Db, IVec};
 use workdisk::metadata::{RecordPosition, SessionPosition};
 use workdisk::model::{
-    AccountId, NameKey, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId, WorkspaceRecord,
+    AccountId, NameKey, Receipt, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId,
+    WorkspaceRecord,
 };
 
 use crate::encoding::decode;
@@ -18,6 +19,11 @@ pub(crate) fn workspace(
     id: WorkspaceId,
 ) -> Result<Option<WorkspaceRecord>> {
     let key = keys::record(account, id);
+    db.get(&key)?.map(|bytes| decode(&key, &bytes)).transpose()
+}
+
+pub(crate) fn receipt(db: &Db, account: &AccountId, key: &str) -> Result<Option<Receipt>> {
+    let key = keys::receipt(account, key);
     db.get(&key)?.map(|bytes| decode(&key, &bytes)).transpose()
 }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use sled::{Batch, Db};
 use workdisk::error::BackendError;
 use workdisk::model::{
-    ImageRef, Intent, SnapshotId, SnapshotName, SnapshotRecord, StoreId, WorkspaceId,
-    WorkspaceName, WorkspaceRecord,
+    AccountId, ImageRef, Intent, Receipt, SnapshotId, SnapshotName, SnapshotRecord, StoreId,
+    WorkspaceId, WorkspaceName, WorkspaceRecord,
 };
 
 use crate::encoding::{decode, encode};
@@ -38,11 +38,21 @@ enum Line {
         workspace: WorkspaceId,
         record: Box<SnapshotRecord>,
     },
+    Receipt {
+        record: Box<Receipt>,
+    },
     /// The last: how many there were of the others, so that a part is not taken for the whole.
     End {
         workspaces: u64,
         snapshots: u64,
+        #[serde(default, skip_serializing_if = "is_none")]
+        receipts: u64,
     },
+}
+
+/// An export without receipts reads as one of a release that knew none.
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl SledMetadata {
@@ -92,7 +102,7 @@ fn export(db: &Db, to: &mut impl Write) -> Result<()> {
         store,
         generation,
     })?;
-    let (mut workspaces, mut snapshots) = (0, 0);
+    let (mut workspaces, mut snapshots, mut receipts) = (0, 0, 0);
     for entry in db.scan_prefix(b"r") {
         let (key, bytes) = entry?;
         workspaces += 1;
@@ -111,9 +121,17 @@ fn export(db: &Db, to: &mut impl Write) -> Result<()> {
             record: Box::new(decode(&key, &bytes)?),
         })?;
     }
+    for entry in db.scan_prefix([keys::RECEIPTS]) {
+        let (key, bytes) = entry?;
+        receipts += 1;
+        put(&Line::Receipt {
+            record: Box::new(decode(&key, &bytes)?),
+        })?;
+    }
     put(&Line::End {
         workspaces,
         snapshots,
+        receipts,
     })?;
     to.flush().map_err(StoreError::io("write the export"))
 }
@@ -175,6 +193,7 @@ struct Lines {
     header: Option<(u32, StoreId, u64)>,
     workspaces: u64,
     snapshots: u64,
+    receipts: u64,
     ended: bool,
     seen: HashSet<Seen>,
     batch: Batch,
@@ -187,6 +206,7 @@ enum Seen {
     Workspace(WorkspaceId),
     Snapshot(WorkspaceId, SnapshotId),
     Sequence(WorkspaceId, u64),
+    Receipt(AccountId, String),
 }
 
 impl Lines {
@@ -200,7 +220,10 @@ impl Lines {
             Line::End {
                 workspaces,
                 snapshots,
-            } if (*workspaces, *snapshots) != (self.workspaces, self.snapshots) => {
+                receipts,
+            } if (*workspaces, *snapshots, *receipts)
+                != (self.workspaces, self.snapshots, self.receipts) =>
+            {
                 Err("lines are missing before the end")
             }
             _ => Ok(()),
@@ -224,6 +247,11 @@ impl Lines {
                 self.once(Seen::Snapshot(workspace, record.id))?;
                 self.once(Seen::Sequence(workspace, record.sequence))?;
                 apply::put_snapshot(&mut self.batch, workspace, &record)?;
+            }
+            Line::Receipt { record } => {
+                self.receipts += 1;
+                self.once(Seen::Receipt(record.account.clone(), record.key.clone()))?;
+                apply::put_receipt(&mut self.batch, &record)?;
             }
             Line::End { .. } => self.ended = true,
         }
@@ -259,7 +287,8 @@ fn parse_again(line: &mut Line) -> Result<(), workdisk::Error> {
             }
         }
         Line::Snapshot { record, .. } => parse_name_again(record),
-        Line::Header { .. } | Line::End { .. } => Ok(()),
+        // What was answered once is answered again as it was, be it a name that would be refused today.
+        Line::Receipt { .. } | Line::Header { .. } | Line::End { .. } => Ok(()),
     }
 }
 

@@ -10,8 +10,9 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 use workdisk::metadata::{Change, Generation, MetadataFault, Outcome};
+use workdisk::model::Timestamp;
 
-use crate::apply::{Judged, begin, judge};
+use crate::apply::{Judged, begin, forget_receipts, judge};
 use crate::audit::{self, Mending, Suspect};
 use crate::error::{Result, StoreError};
 use crate::room::Room;
@@ -24,6 +25,7 @@ pub(crate) enum Request {
     Begin(Answer<Generation>),
     Commit(Box<Change>, Answer<Outcome>),
     Audit(Vec<Suspect>, Mending, Answer<Vec<MetadataFault>>),
+    ForgetReceipts(Timestamp, usize, Answer<usize>),
 }
 
 /// How much the writer has done.
@@ -132,6 +134,11 @@ impl State {
                 Request::Begin(answer) => {
                     let result = self.guarded(false, begin);
                     written |= result.is_ok();
+                    answers.push(Box::new(move |failed| reply(answer, result, failed)));
+                }
+                Request::ForgetReceipts(before, limit, answer) => {
+                    let result = self.guarded(false, |db| forget_receipts(db, before, limit));
+                    written |= matches!(result, Ok(forgotten) if forgotten > 0);
                     answers.push(Box::new(move |failed| reply(answer, result, failed)));
                 }
                 Request::Commit(change, answer) => {

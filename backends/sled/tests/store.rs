@@ -12,8 +12,8 @@ use std::time::Duration;
 use workdisk::error::{BackendErrorKind, ErrorCode, Failure};
 use workdisk::metadata::{Change, Metadata, Outcome, SnapshotChange};
 use workdisk::model::{
-    AccountId, SessionType, SnapshotId, SnapshotName, SnapshotRecord, Timestamp, VolumeId,
-    WorkspaceFilter, WorkspaceId, WorkspaceName, WorkspaceRecord,
+    AccountId, Made, Receipt, RequestKey, SessionType, SnapshotId, SnapshotName, SnapshotRecord,
+    Timestamp, VolumeId, WorkspaceFilter, WorkspaceId, WorkspaceName, WorkspaceRecord,
 };
 use workdisk_sled::SledMetadata;
 
@@ -62,6 +62,7 @@ async fn update(
             expected,
             record: record.clone(),
             snapshots,
+            receipt: None,
         })
         .await
         .unwrap()
@@ -175,6 +176,7 @@ async fn export_read_into_a_new_store_gives_the_same_records() {
         SnapshotChange::Put(snapshot(2)),
     ];
     assert_eq!(update(&old, &mut one, put).await, Outcome::Done);
+    let receipt = keep_receipt(&old, &one).await;
     let file = folder.path().join("export");
     old.export(fs::File::create(&file).unwrap()).await.unwrap();
 
@@ -190,6 +192,9 @@ async fn export_read_into_a_new_store_gives_the_same_records() {
         new.snapshots(one.id, None, 9).await.unwrap(),
         old.snapshots(one.id, None, 9).await.unwrap()
     );
+    let found = new.receipt(&account(), &receipt.key).await.unwrap();
+    assert_eq!(found, Some(receipt.clone()));
+    assert_eq!(new.check(None).await.unwrap(), []);
     assert_eq!(new.begin().await.unwrap().store, generation.store);
 
     let again = std::io::BufReader::new(fs::File::open(&file).unwrap());
@@ -396,7 +401,7 @@ async fn folder_that_was_there_is_closed_to_other_users() {
 #[tokio::test]
 async fn store_of_every_version_opens_with_all_its_records() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    for version in ["version-1"] {
+    for version in ["version-1", "version-1-receipt"] {
         let folder = tempfile::tempdir().unwrap();
         copy(&fixtures.join(version), &folder.path().join("store"));
         let store = SledMetadata::open(folder.path().join("store"))
@@ -601,7 +606,29 @@ fn first_of(db: &sled::Db, kind: u8) -> (sled::IVec, sled::IVec) {
     db.scan_prefix([kind]).next().unwrap().unwrap()
 }
 
-/// A closed store with a record, two snapshots of it, an operation and a session.
+/// Keeps the receipt of the request that made a workspace, with a change of another one.
+async fn keep_receipt(store: &SledMetadata, made: &WorkspaceRecord) -> Receipt {
+    let key = RequestKey::new("key", "a digest").unwrap();
+    let made = Made::Workspace {
+        record: Box::new(made.clone()),
+    };
+    let at = Timestamp::from_unix_micros(1);
+    let receipt = Receipt::new(account(), &key, made, at);
+    let first = record("other");
+    insert(store, &first).await;
+    let mut second = first.clone();
+    second.version += 1;
+    let change = Change::Update {
+        expected: first.version,
+        record: second,
+        snapshots: Vec::new(),
+        receipt: Some(Box::new(receipt.clone())),
+    };
+    assert_eq!(store.commit(change).await.unwrap(), Outcome::Done);
+    receipt
+}
+
+/// A closed store with a record, two snapshots of it, an operation, a session and a receipt.
 async fn store_with_every_index(folder: &Path) -> WorkspaceRecord {
     let store = SledMetadata::open(folder).await.unwrap();
     let mut kept = record("kept");
@@ -620,12 +647,13 @@ async fn store_with_every_index(folder: &Path) -> WorkspaceRecord {
     let (id, kind) = (workdisk::model::SessionId::new(), active.session_type);
     active.session = Some(workdisk::model::SessionRecord::new(id, kind, 1, owner, now));
     insert(&store, &active).await;
+    keep_receipt(&store, &kept).await;
     kept
 }
 
 #[tokio::test]
 async fn index_that_lost_an_entry_is_named_by_check_and_mended_by_repair() {
-    for kind in *b"anflki" {
+    for kind in *b"anflkit" {
         let folder = tempfile::tempdir().unwrap();
         store_with_every_index(folder.path()).await;
         let mut lost = None;
@@ -656,7 +684,7 @@ async fn index_that_lost_an_entry_is_named_by_check_and_mended_by_repair() {
 
 #[tokio::test]
 async fn entry_that_belongs_to_nothing_is_named_by_check_and_removed_by_repair() {
-    for kind in *b"anflki" {
+    for kind in *b"anflkit" {
         let folder = tempfile::tempdir().unwrap();
         store_with_every_index(folder.path()).await;
         let mut stray = Vec::new();
@@ -690,6 +718,7 @@ async fn check_goes_on_past_what_cannot_be_read_and_repair_leaves_it() {
         let (key, _) = db.scan_prefix(b"r").next_back().unwrap().unwrap();
         db.insert(key, b"\x01{ \"id\": half").unwrap();
         db.insert(first_of(db, b's').0, b"\x07").unwrap();
+        db.insert(first_of(db, b'q').0, b"\x01{").unwrap();
         db.remove(first_of(db, b'n').0).unwrap();
         before = db.iter().map(Result::unwrap).collect();
     });
@@ -697,10 +726,11 @@ async fn check_goes_on_past_what_cannot_be_read_and_repair_leaves_it() {
     let faults = store.check(None).await.unwrap();
     let mended: Vec<bool> = faults.iter().map(|fault| fault.mendable).collect();
     assert_eq!(mended.iter().filter(|it| **it).count(), 1, "{faults:#?}");
-    assert_eq!(mended.len(), 3, "{faults:#?}");
+    assert_eq!(mended.len(), 4, "{faults:#?}");
+    assert!(faults.iter().any(|it| it.object == "a receipt"));
     assert!(faults.iter().any(|it| it.workspace == Some(kept.id)));
     let readable = store.all(None, 10).await.unwrap();
-    assert_eq!(readable.len(), 2);
+    assert_eq!(readable.len(), 3);
     assert!(readable.contains(&kept));
     drop(store);
     by_hand(folder.path(), |db| {
@@ -709,7 +739,7 @@ async fn check_goes_on_past_what_cannot_be_read_and_repair_leaves_it() {
     });
     let store = SledMetadata::open(folder.path()).await.unwrap();
     assert_eq!(store.repair(None).await.unwrap().len(), 1);
-    assert_eq!(store.check(None).await.unwrap().len(), 2);
+    assert_eq!(store.check(None).await.unwrap().len(), 3);
 }
 
 #[tokio::test]

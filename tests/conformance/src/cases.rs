@@ -92,6 +92,15 @@ macro_rules! for_each_metadata_case {
                 check_beside_changes_finds_nothing
                 repair_of_a_sound_store_changes_nothing
             }
+            receipts {
+                receipt_comes_back_equal
+                receipt_is_its_accounts_alone
+                taken_key_refuses_the_whole_change
+                key_is_judged_last
+                receipt_outlives_its_workspace
+                old_receipts_are_forgotten_oldest_first
+                forgotten_key_is_free
+            }
             races {
                 one_update_of_a_version_is_done
                 one_insertion_of_a_name_is_done
@@ -105,6 +114,7 @@ macro_rules! for_each_metadata_case {
                 names_are_still_taken
                 snapshots_are_still_there
                 work_to_recover_is_still_found
+                receipts_are_still_there
                 removed_record_stays_away
             }
             generations {

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use workdisk::model::{
-    AccountId, ImageRef, Intent, Lease, NameKey, Operation, Owner, SessionId, SessionRecord,
-    SessionType, SnapshotId, SnapshotName, SnapshotRecord, Source, Timestamp, VolumeId,
-    WorkspaceId, WorkspaceName, WorkspaceRecord,
+    AccountId, ImageRef, Intent, Lease, Made, NameKey, Operation, Owner, Receipt, RequestKey,
+    SessionId, SessionRecord, SessionType, SnapshotId, SnapshotName, SnapshotRecord, Source,
+    Timestamp, VolumeId, WorkspaceId, WorkspaceName, WorkspaceRecord,
 };
 use workdisk::{ErrorCode, Failure};
 
@@ -145,6 +145,31 @@ pub fn snapshot(sequence: u64, text: &str) -> SnapshotRecord {
     snapshot.parent = Some(SnapshotId::new());
     snapshot.size_bytes = Some(1 << 40);
     snapshot
+}
+
+/// A request under that key.
+pub fn request(key: &str) -> RequestKey {
+    RequestKey::new(key, format!("what {key} asks")).expect("the suite gives valid keys")
+}
+
+/// A receipt of a snapshot.
+pub fn receipt(account: &AccountId, key: &str, made_at: i64) -> Receipt {
+    let record = snapshot(1, "made");
+    let made = Made::Snapshot { record };
+    Receipt::new(account.clone(), &request(key), made, at(made_at))
+}
+
+/// A receipt of a session with something in every field.
+pub fn receipt_of_session(account: &AccountId, key: &str, made_at: i64) -> Receipt {
+    let mut session = session(7, Some(at(60)));
+    session.starting = true;
+    session.lease = session.lease.map(|lease| lease.with_remote(true));
+    let made = Made::Session {
+        workspace: WorkspaceId::new(),
+        head: VolumeId::new(),
+        session,
+    };
+    Receipt::new(account.clone(), &request(key), made, at(made_at))
 }
 
 /// The record as a change that a caller can see leaves it: version and revision one more, all else as it was.

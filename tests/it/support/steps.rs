@@ -12,7 +12,7 @@ use workdisk::metadata::{
     Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition,
 };
 use workdisk::model::{
-    AccountId, NameKey, SnapshotId, SnapshotRecord, Timestamp, VolumeId, WorkspaceFilter,
+    AccountId, NameKey, Receipt, SnapshotId, SnapshotRecord, Timestamp, VolumeId, WorkspaceFilter,
     WorkspaceId, WorkspaceRecord,
 };
 use workdisk::volume::{MountRecipe, Usage, VolumeFault, VolumeInfo, VolumeStatus};
@@ -233,6 +233,22 @@ impl Metadata for SteppedMetadata {
         account: Option<&AccountId>,
     ) -> Result<Vec<MetadataFault>, BackendError> {
         self.inner.repair(account).await
+    }
+
+    async fn receipt(
+        &self,
+        account: &AccountId,
+        key: &str,
+    ) -> Result<Option<Receipt>, BackendError> {
+        self.inner.receipt(account, key).await
+    }
+
+    async fn forget_receipts(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<usize, BackendError> {
+        self.inner.forget_receipts(before, limit).await
     }
 }
 

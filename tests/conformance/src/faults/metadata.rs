@@ -7,8 +7,8 @@ use workdisk::metadata::{
     Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition,
 };
 use workdisk::model::{
-    AccountId, NameKey, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId,
-    WorkspaceRecord,
+    AccountId, NameKey, Receipt, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter,
+    WorkspaceId, WorkspaceRecord,
 };
 use workdisk::{BackendError, Metadata};
 
@@ -139,5 +139,23 @@ impl Metadata for FaultyMetadata {
     ) -> Result<Vec<MetadataFault>, BackendError> {
         let call = self.inner.repair(account);
         self.faults.pass(Method::RepairRecords, call).await
+    }
+
+    async fn receipt(
+        &self,
+        account: &AccountId,
+        key: &str,
+    ) -> Result<Option<Receipt>, BackendError> {
+        let call = self.inner.receipt(account, key);
+        self.faults.pass(Method::Receipt, call).await
+    }
+
+    async fn forget_receipts(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<usize, BackendError> {
+        let call = self.inner.forget_receipts(before, limit);
+        self.faults.pass(Method::ForgetReceipts, call).await
     }
 }

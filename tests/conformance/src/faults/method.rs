@@ -30,6 +30,10 @@ pub enum Method {
     CheckRecords,
     /// [`Metadata::repair`](workdisk::Metadata::repair).
     RepairRecords,
+    /// [`Metadata::receipt`](workdisk::Metadata::receipt).
+    Receipt,
+    /// [`Metadata::forget_receipts`](workdisk::Metadata::forget_receipts).
+    ForgetReceipts,
     /// [`Volume::bind`](workdisk::Volume::bind).
     Bind,
     /// [`Volume::create`](workdisk::Volume::create).
@@ -77,6 +81,7 @@ impl Method {
             | Method::Remove
             | Method::SetLabel
             | Method::RepairRecords
+            | Method::ForgetReceipts
             | Method::Reclaim => true,
             Method::Workspace
             | Method::WorkspacesNamed
@@ -88,6 +93,7 @@ impl Method {
             | Method::Sessions
             | Method::AllWorkspaces
             | Method::CheckRecords
+            | Method::Receipt
             | Method::Label
             | Method::Recipe
             | Method::Status

@@ -5,6 +5,7 @@ pub mod in_flight;
 pub mod listing;
 pub mod names;
 pub mod races;
+pub mod receipts;
 pub mod records;
 pub mod reopen;
 pub mod sessions;

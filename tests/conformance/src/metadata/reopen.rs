@@ -1,6 +1,6 @@
 //! What the next process finds.
 
-use workdisk::metadata::Outcome;
+use workdisk::metadata::{Change, Outcome};
 use workdisk::model::VolumeId;
 
 use super::steps::{
@@ -8,7 +8,7 @@ use super::steps::{
     try_update, update, with_snapshots,
 };
 use crate::fixtures::{
-    account, at, full_record, in_operation, in_session, named, next, record, snapshot,
+    account, at, full_record, in_operation, in_session, named, next, receipt, record, snapshot,
 };
 use crate::harness::MetadataHarness;
 
@@ -54,6 +54,28 @@ pub async fn snapshots_are_still_there<H: MetadataHarness>(harness: H) {
     drop(store);
     let store = harness.open().await;
     assert_eq!(snapshots(&store, first.id).await, added);
+}
+
+/// "A change that was answered with `Outcome::Done` MUST survive the death of the process", its receipt included.
+pub async fn receipts_are_still_there<H: MetadataHarness>(harness: H) {
+    let store = harness.open().await;
+    let kept = receipt(&account("ours"), "k", 1);
+    let first = record(&kept.account);
+    insert(&store, &first).await;
+    let change = Change::Update {
+        expected: first.version,
+        record: next(&first),
+        snapshots: Vec::new(),
+        receipt: Some(Box::new(kept.clone())),
+    };
+    let outcome = store.commit(change).await.expect("an update is answered");
+    assert_eq!(outcome, Outcome::Done);
+    drop(store);
+    let store = harness.open().await;
+    let found = store.receipt(&kept.account, "k").await;
+    assert_eq!(found.expect("a read is answered"), Some(kept));
+    let forgotten = store.forget_receipts(at(2), 9).await;
+    assert_eq!(forgotten.expect("forgetting is answered"), 1);
 }
 
 /// "A change that was answered with `Outcome::Done` MUST survive the death of the process": so recovery finds its work.

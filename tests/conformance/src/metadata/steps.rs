@@ -26,6 +26,7 @@ pub(crate) fn change(
         expected,
         record: record.clone(),
         snapshots: snapshots.to_vec(),
+        receipt: None,
     }
 }
 

@@ -7,8 +7,8 @@ use workdisk::metadata::{
     Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition,
 };
 use workdisk::model::{
-    AccountId, NameKey, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId,
-    WorkspaceRecord,
+    AccountId, NameKey, Receipt, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter,
+    WorkspaceId, WorkspaceRecord,
 };
 use workdisk::{BackendError, Metadata};
 
@@ -27,6 +27,7 @@ pub(super) enum MetadataFlaw {
     RepeatsTheGeneration,
     HidesAccounts,
     CriesWolf,
+    ForgetsReceipts,
 }
 
 #[derive(Debug)]
@@ -50,6 +51,7 @@ impl BadMetadata {
             expected,
             mut record,
             snapshots,
+            receipt,
         } = change
         else {
             return Ok(change);
@@ -61,6 +63,7 @@ impl BadMetadata {
             expected,
             record,
             snapshots,
+            receipt,
         })
     }
 }
@@ -210,5 +213,22 @@ impl Metadata for BadMetadata {
         account: Option<&AccountId>,
     ) -> Result<Vec<MetadataFault>, BackendError> {
         self.inner.repair(account).await
+    }
+
+    async fn receipt(
+        &self,
+        account: &AccountId,
+        key: &str,
+    ) -> Result<Option<Receipt>, BackendError> {
+        let found = self.inner.receipt(account, key).await?;
+        Ok(found.filter(|_| !self.has(MetadataFlaw::ForgetsReceipts)))
+    }
+
+    async fn forget_receipts(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<usize, BackendError> {
+        self.inner.forget_receipts(before, limit).await
     }
 }
