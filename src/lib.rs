@@ -3,6 +3,8 @@
 pub mod error;
 #[cfg(feature = "github")]
 pub mod github;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod manager;
 pub mod metadata;
 pub mod model;

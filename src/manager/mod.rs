@@ -126,6 +126,29 @@ impl WorkspaceManager {
         Core::spanned("recover", None, Box::pin(self.core.recover())).await
     }
 
+    /// Asks whether the metadata store answers.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn ping(&self) -> Result<(), Error> {
+        const VERB: &str = "ping";
+        Core::spanned(VERB, None, async {
+            let answered = self.core.metadata.in_flight(None, 1).await;
+            answered.map_err(|error| Error::storage(VERB, error))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// How many sessions the store knows, of all accounts, those included whose lease ran out and that nobody has ended yet.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn count_sessions(&self) -> Result<u64, Error> {
+        const VERB: &str = "count_sessions";
+        Core::spanned(VERB, None, Box::pin(self.core.count_sessions(VERB))).await
+    }
+
     /// Waits until the space of everything deleted so far is given back.
     ///
     /// # Errors

@@ -84,6 +84,20 @@ impl Core {
         Ok(report)
     }
 
+    /// Counts the sessions of all accounts.
+    pub(super) async fn count_sessions(&self, verb: &'static str) -> Result<u64, Error> {
+        let (mut count, mut after) = (0, None);
+        loop {
+            let page = self.metadata.sessions(None, after, PAGE).await;
+            let page = page.map_err(|error| Error::storage(verb, error))?;
+            let Some(last) = page.last() else {
+                return Ok(count);
+            };
+            after = session_position(last);
+            count += page.len() as u64;
+        }
+    }
+
     /// Settles what a dead process left on one workspace, before a call that needs it. Answers whether there was anything.
     pub(super) async fn settle(
         self: &Arc<Self>,
