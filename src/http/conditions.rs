@@ -92,9 +92,13 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>,
     readable.map(Some).ok_or_else(unreadable)
 }
 
-/// The handle that expects what a tag names: `"ID.REVISION"` as answers carry it, or `"REVISION"`.
+/// The handle that expects what a tag names: `"ID.REVISION"` as answers carry it, or `"REVISION"`, quoted or not.
 fn expecting(account: &Account, tag: &str) -> Option<Account> {
-    let tag = tag.strip_prefix('"')?.strip_suffix('"')?;
+    // Many a client takes the quotes away.
+    let tag = match tag.strip_prefix('"') {
+        Some(rest) => rest.strip_suffix('"')?,
+        None => tag,
+    };
     let revision = |text: &str| {
         let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
         is_plain.then(|| text.parse::<u64>().ok()).flatten()
