@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use workdisk::BackendError;
 use workdisk::metadata::volumes_of;
-use workdisk::model::{SnapshotRecord, WorkspaceRecord};
+use workdisk::model::{Intent, SnapshotRecord, WorkspaceRecord};
 
 /// A broken invariant.
 #[derive(Debug, thiserror::Error)]
@@ -56,10 +56,13 @@ pub(crate) fn version_follows(expected: u64, record: &WorkspaceRecord) -> Result
 
 /// Judges what became of a record.
 pub(crate) fn of_change(stored: &WorkspaceRecord, record: &WorkspaceRecord) -> Result<(), Breach> {
+    // What an import has checked out is known when it ends.
+    let operation = stored.operation.as_ref();
+    let is_imported = operation.is_some_and(|operation| operation.intent == Intent::Import);
     for (is_kept, field) in [
         (stored.session_type == record.session_type, "session type"),
         (stored.image == record.image, "image"),
-        (stored.source == record.source, "source"),
+        (is_imported || stored.source == record.source, "source"),
         (stored.created_at == record.created_at, "time of creation"),
     ] {
         if !is_kept {
