@@ -1,5 +1,5 @@
 //! The REST API over a data folder, as a server to run:
-//! `cargo run --features http --example server -- --data-dir DIR --listen 127.0.0.1:8080 --api-key ACCOUNT=KEY`.
+//! `cargo run --features http,github --example server -- --data-dir DIR --listen 127.0.0.1:8080 --api-key ACCOUNT=KEY`.
 //!
 //! It prints `listening on http://ADDRESS` once it answers, and logs to stderr as `RUST_LOG` says. SIGTERM and SIGINT let
 //! the requests end that run; sessions go on, and the next server on the folder knows them.
@@ -30,6 +30,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use workdisk::WorkspaceManager;
 use workdisk::http::{HttpOptions, router_with};
+use workdisk::manager::WorkspaceManagerBuilder;
 use workdisk_memory::{MemoryMetadata, MemoryVolume};
 
 use self::args::Args;
@@ -87,13 +88,24 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
 }
 
 async fn open(args: &Args) -> Result<WorkspaceManager, Box<dyn Error>> {
+    #[cfg(feature = "github")]
+    let set_up = {
+        let mut github = workdisk::github::GithubOptions::default();
+        if let Some(url) = &args.github_base_url {
+            github = github.with_base_url(url)?;
+        }
+        move |builder: WorkspaceManagerBuilder| builder.with_github(github)
+    };
+    #[cfg(not(feature = "github"))]
+    let set_up = |builder: WorkspaceManagerBuilder| builder;
     let Some(preference) = args.volume.preference() else {
         let (metadata, volume) = (MemoryMetadata::new(), MemoryVolume::new()?);
-        return Ok(WorkspaceManager::open(Arc::new(metadata), Arc::new(volume)).await?);
+        let builder = WorkspaceManager::builder(Arc::new(metadata), Arc::new(volume));
+        return Ok(set_up(builder).open().await?);
     };
     let folder = args.data_dir.as_ref();
     let folder = folder.ok_or("give --data-dir, or --volume memory to keep nothing")?;
-    let local = workdisk_local::open_with(folder, preference, |builder| builder).await?;
+    let local = workdisk_local::open_with(folder, preference, set_up).await?;
     Ok(local.manager().clone())
 }
 

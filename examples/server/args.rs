@@ -31,6 +31,10 @@ pub(crate) struct Args {
     /// How many seconds a session lasts that is started without saying it, after each renewal.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=31_622_400))]
     pub(crate) lease_seconds: Option<u64>,
+    /// Where repositories are imported from, instead of https://github.com.
+    #[cfg(feature = "github")]
+    #[arg(long, value_name = "URL")]
+    pub(crate) github_base_url: Option<String>,
 }
 
 /// What keeps the files.

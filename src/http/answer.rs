@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::workspace::WorkspaceView;
+use super::workspace::{ImportView, WorkspaceView};
 use crate::model::Workspace;
 
 /// JSON with a status.
@@ -22,6 +22,12 @@ pub(super) fn workspace(status: StatusCode, workspace: Workspace) -> Response {
     let mut response = json(status, &WorkspaceView::from(workspace));
     response.headers_mut().insert(ETAG, tag);
     response
+}
+
+/// A workspace that is being imported, with how far that is. It has no `ETag`, because that does not change with it.
+pub(super) fn importing(found: Workspace, import: Option<ImportView>) -> Response {
+    let view = WorkspaceView::from(found).importing(import);
+    json(StatusCode::OK, &view)
 }
 
 /// A workspace with its `ETag`, or nothing if the client has it already.

@@ -1,14 +1,30 @@
 //! Importing a repository from GitHub.
 
+use std::num::NonZeroU32;
+#[cfg(feature = "github")]
+use std::time::Duration;
+
+use axum::extract::State;
+#[cfg(feature = "github")]
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Api;
+#[cfg(feature = "github")]
+use super::answer::workspace;
 use super::body::{Body, whole_or_null};
 use super::conditions::Maker;
 use super::openapi::IdempotencyKey;
 use super::problem::{Problem, Refusal};
 use super::query::NoQuery;
+use super::workspace::WorkspaceView;
+#[cfg(feature = "github")]
+use crate::github::ImportWatch;
+use crate::manager::Account;
+#[cfg(feature = "github")]
+use crate::manager::ImportRepository;
 
 /// What to import.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -43,22 +59,71 @@ fn yes() -> bool {
 
 /// Imports a repository from GitHub into a new sandbox workspace.
 ///
-/// This server cannot: it answers `unsupported`.
+/// It answers when the import is done, or at once with `wait` false, or when it takes longer than the server waits: then it
+/// goes on, and reading the workspace tells how far it is. A client that goes away while it waits cancels the import. A
+/// server that cannot import answers `unsupported`.
 #[utoipa::path(post, path = "/v1/workspaces/import", tag = "workspaces", request_body = ImportBody,
     params(IdempotencyKey),
-    responses(Refusal))]
+    responses((status = 201, body = WorkspaceView, headers(("ETag" = String))),
+        (status = 202, description = "It goes on.", body = WorkspaceView, headers(("ETag" = String))), Refusal))]
 pub(super) async fn import(
+    State(api): State<Api>,
     maker: Maker,
     _: NoQuery,
     Body(body): Body<ImportBody>,
 ) -> Result<Response, Problem> {
-    maker.asking(&body)?;
-    if body
-        .depth
-        .is_some_and(|depth| !(1..=u64::from(u32::MAX)).contains(&depth))
-    {
-        return Err(Problem::invalid("a depth is 1 to 4294967295"));
+    let account = maker.asking(&body)?;
+    let depth = body.depth()?;
+    run(&api, &account, body, depth).await
+}
+
+impl ImportBody {
+    fn depth(&self) -> Result<Option<NonZeroU32>, Problem> {
+        let depth = self.depth.map(|depth| {
+            let depth = u32::try_from(depth).ok().and_then(NonZeroU32::new);
+            depth.ok_or_else(|| Problem::invalid("a depth is 1 to 4294967295"))
+        });
+        depth.transpose()
     }
+}
+
+#[cfg(feature = "github")]
+async fn run(
+    api: &Api,
+    account: &Account,
+    body: ImportBody,
+    depth: Option<NonZeroU32>,
+) -> Result<Response, Problem> {
+    let mut wanted = ImportRepository::new(body.github_repo);
+    wanted.reference = body.reference;
+    wanted.depth = depth;
+    wanted.name = body.name;
+    wanted.image = body.image;
+    wanted.template = body.template;
+    let import = account.import(wanted).await?;
+    // It must answer before the layer does that would drop it, and so cancel the import.
+    let patience = api.options.timeout.mul_f32(0.8);
+    if body.wait && is_over_within(import.progress(), patience).await {
+        let made = import.finish().await?;
+        return Ok(workspace(StatusCode::CREATED, made.workspace));
+    }
+    let id = import.detach();
+    Ok(workspace(StatusCode::ACCEPTED, account.get(id).await?))
+}
+
+#[cfg(feature = "github")]
+async fn is_over_within(mut watch: ImportWatch, patience: Duration) -> bool {
+    let over = async { while !watch.current().is_over() && watch.changed().await.is_some() {} };
+    tokio::time::timeout(patience, over).await.is_ok()
+}
+
+#[cfg(not(feature = "github"))]
+async fn run(
+    _: &Api,
+    _: &Account,
+    _: ImportBody,
+    _: Option<NonZeroU32>,
+) -> Result<Response, Problem> {
     let detail = "this server was built without the feature `github`; create a workspace and fill it in a session";
     Err(Problem::unsupported(detail))
 }

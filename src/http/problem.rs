@@ -197,6 +197,7 @@ impl Problem {
     }
 
     /// What this server cannot do.
+    #[cfg(not(feature = "github"))]
     pub(super) fn unsupported(detail: &str) -> Self {
         Self::new(ErrorCode::Unsupported, detail.to_owned())
     }

@@ -20,6 +20,10 @@ pub(super) struct WorkspaceView {
     session_type: SessionTypeView,
     /// Its state.
     status: StatusView,
+    /// How far the import is, if the status is `importing` and this server runs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    import: Option<ImportView>,
     /// What failed, if the status is `failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -111,6 +115,21 @@ enum SourceView {
     },
 }
 
+/// How far an import is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Import)]
+pub(super) struct ImportView {
+    /// What it is doing: `connecting`, `receiving`, `resolving`, `checking_out`, `saving`.
+    phase: &'static str,
+    /// How many objects are received or resolved, or files checked out.
+    done: u64,
+    /// Of how many, or null until that is known.
+    #[schema(required = true)]
+    total: Option<u64>,
+    /// How many bytes were received.
+    bytes: u64,
+}
+
 /// How a workspace's files are kept.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Persistence)]
@@ -137,6 +156,7 @@ impl From<Workspace> for WorkspaceView {
             name: workspace.name,
             session_type: workspace.session_type.into(),
             status: workspace.status.into(),
+            import: None,
             failure: workspace.failure.map(FailureView::from),
             image: workspace.image,
             template: workspace.template,
@@ -147,6 +167,26 @@ impl From<Workspace> for WorkspaceView {
             created_at: workspace.created_at.to_string(),
             updated_at: workspace.updated_at.to_string(),
             revision: workspace.revision,
+        }
+    }
+}
+
+impl WorkspaceView {
+    /// With how far its import is.
+    pub(super) fn importing(mut self, import: Option<ImportView>) -> Self {
+        self.import = import;
+        self
+    }
+}
+
+#[cfg(feature = "github")]
+impl From<crate::github::ImportProgress> for ImportView {
+    fn from(progress: crate::github::ImportProgress) -> Self {
+        Self {
+            phase: progress.phase.as_str(),
+            done: progress.done,
+            total: progress.total,
+            bytes: progress.bytes,
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
-use super::answer::{json, workspace, workspace_unless_known};
+use super::answer::{importing, json, workspace, workspace_unless_known};
 use super::auth::Caller;
 use super::body::{Body, given};
 use super::conditions::{Changer, Maker};
@@ -15,9 +15,9 @@ use super::openapi::{IdempotencyKey, IfMatch};
 use super::problem::{Problem, Refusal};
 use super::query::{NoQuery, Query};
 use super::target::Target;
-use super::workspace::{SessionTypeView, StatusView, WorkspaceView};
-use crate::manager::{CloneWorkspace, CreateWorkspace, Force, ListWorkspaces};
-use crate::model::SnapshotSelector;
+use super::workspace::{ImportView, SessionTypeView, StatusView, WorkspaceView};
+use crate::manager::{Account, CloneWorkspace, CreateWorkspace, Force, ListWorkspaces};
+use crate::model::{SnapshotSelector, Status, WorkspaceId};
 
 /// Which workspaces a page holds.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -205,10 +205,24 @@ pub(super) async fn get(
     _: NoQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    Ok(workspace_unless_known(
-        account.get(selector).await?,
-        &headers,
-    ))
+    let found = account.get(selector).await?;
+    if found.status == Status::Importing {
+        let import = progress(&account, found.id).await;
+        return Ok(importing(found, import));
+    }
+    Ok(workspace_unless_known(found, &headers))
+}
+
+#[cfg(feature = "github")]
+async fn progress(account: &Account, id: WorkspaceId) -> Option<ImportView> {
+    // It may be over by now, or another process may run it.
+    let watch = account.import_progress(id).await.ok().flatten()?;
+    Some(watch.current().into())
+}
+
+#[cfg(not(feature = "github"))]
+async fn progress(_: &Account, _: WorkspaceId) -> Option<ImportView> {
+    None
 }
 
 /// Renames a workspace, or takes its name away.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::account::Account;
 use super::core::Core;
 use super::import_handle::{Import, Imported};
+use super::once::{Thing, Turn};
 use super::operation::Ticket;
 use super::options::ImportRepository;
 use crate::error::Error;
@@ -96,8 +97,12 @@ impl Account {
     /// Nothing is connected to before all of that is known. How the import itself fails is what
     /// [`Import::finish`] answers.
     pub async fn import(&self, options: ImportRepository) -> Result<Import, Error> {
-        let (core, account) = (self.core(), self.id().clone());
+        let (core, account, request) = (self.core(), self.id().clone(), self.request());
         Core::detached(VERB, self.id(), async move {
+            let turn = core.turn(VERB, &account, request).await?;
+            if let Some(made) = turn.made() {
+                return Ok(Import::made_before(core.workspace_made(made)?));
+            }
             let wanted = Wanted::parse(&options)?;
             let source = Source::Github {
                 github_repo: wanted.repo.clone(),
@@ -118,7 +123,8 @@ impl Account {
             };
             let ticket = core
                 .insert(VERB, record, wanted.name, Intent::Import)
-                .await?;
+                .await?
+                .with_draft(turn.draft(Thing::Workspace));
             let job = Job {
                 account: ticket.record.account.clone(),
                 repo: wanted.repo,
@@ -126,7 +132,7 @@ impl Account {
                 depth: options.depth,
                 folder: core.volume.path(ticket.record.head).join(FOLDER),
             };
-            Ok(core.spawn_import(ticket, job))
+            Ok(core.spawn_import(ticket, job, turn))
         })
         .await
     }
@@ -174,8 +180,8 @@ impl Account {
 }
 
 impl Core {
-    /// Runs an import in a task of its own, which its handle can stop.
-    fn spawn_import(self: &Arc<Self>, ticket: Ticket, job: Job) -> Import {
+    /// Runs an import in a task of its own, which its handle can stop. The request has its turn until that ends.
+    fn spawn_import(self: &Arc<Self>, ticket: Ticket, job: Job, turn: Turn) -> Import {
         let (core, publisher) = (Arc::clone(self), Publisher::new());
         let (workspace, operation) = (ticket.record.id, ticket.operation.id);
         let watch = publisher.watch();
@@ -183,7 +189,7 @@ impl Core {
         let account = ticket.record.account.clone();
         let task = tokio::spawn(Self::spanned("run_import", Some(&account), async move {
             let result = core.run_import(ticket, job, &publisher).await;
-            drop(listed);
+            drop((listed, turn));
             match &result {
                 Ok(_) => publisher.enter(ImportPhase::Done, None),
                 Err(error) => publisher.enter(ImportPhase::Failed, Some(error.code())),

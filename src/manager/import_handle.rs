@@ -5,10 +5,10 @@ use uuid::Uuid;
 
 use super::running;
 use crate::error::{BackendError, Error};
-use crate::github::ImportWatch;
+use crate::github::{ImportPhase, ImportWatch, Publisher};
 use crate::model::{Workspace, WorkspaceId};
 
-/// What an import has made.
+/// What an import has made. Of one that was done before under the same key only the workspace is known, and the counts are 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Imported {
@@ -33,6 +33,7 @@ pub struct Import {
     operation: Uuid,
     watch: ImportWatch,
     task: Option<JoinHandle<Result<Imported, Error>>>,
+    made: Option<Imported>,
 }
 
 impl Import {
@@ -47,6 +48,25 @@ impl Import {
             operation,
             watch,
             task: Some(task),
+            made: None,
+        }
+    }
+
+    /// An import that an earlier request of the same key has done.
+    pub(super) fn made_before(workspace: Workspace) -> Self {
+        let publisher = Publisher::new();
+        publisher.enter(ImportPhase::Done, None);
+        Self {
+            workspace: workspace.id,
+            operation: Uuid::nil(),
+            watch: publisher.watch(),
+            task: None,
+            made: Some(Imported {
+                workspace,
+                files: 0,
+                lfs_pointers: 0,
+                submodules: 0,
+            }),
         }
     }
 
@@ -72,7 +92,7 @@ impl Import {
     /// After any error there is no workspace, no volume and no file, or there is none after `recover()`.
     pub async fn finish(mut self) -> Result<Imported, Error> {
         let Some(task) = &mut self.task else {
-            return Err(broken_off());
+            return self.made.take().ok_or_else(broken_off);
         };
         let result = task.await.unwrap_or_else(|_| Err(broken_off()));
         self.task = None;

@@ -185,6 +185,7 @@ async fn head_answers_as_get_without_a_body() {
     assert!(text.ends_with("\r\n\r\n"), "{text}");
 }
 
+#[cfg(not(feature = "github"))]
 #[tokio::test]
 async fn import_is_unsupported_without_its_feature() {
     let server = Server::start().await;

@@ -57,6 +57,17 @@ impl Server {
         Self::over(manager, options, faults, Box::new(())).await
     }
 
+    /// Over stores in memory, importing from a server in GitHub's place.
+    #[cfg(feature = "github")]
+    pub(crate) async fn importing_from(url: &str, options: HttpOptions) -> Self {
+        let github = workdisk::github::GithubOptions::default();
+        let github = github.with_base_url(url).unwrap();
+        let volume = Arc::new(MemoryVolume::new().unwrap());
+        let builder = WorkspaceManager::builder(Arc::new(MemoryMetadata::new()), volume);
+        let manager = builder.with_github(github).open().await.unwrap();
+        Self::over(manager, options, Faults::new(), Box::new(())).await
+    }
+
     /// Over sled and the best volume that the host allows.
     pub(crate) async fn local() -> Self {
         let folder = tempfile::tempdir().unwrap();
