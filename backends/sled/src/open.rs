@@ -62,9 +62,7 @@ fn open_sled(folder: &Path) -> Result<sled::Db> {
         let opened = catch_unwind(AssertUnwindSafe(|| sled::Config::new().path(folder).open()));
         match opened {
             Ok(Ok(db)) => return Ok(db),
-            Ok(Err(sled::Error::Io(error)))
-                if error.kind() == ErrorKind::WouldBlock && begin.elapsed() < SLED_LOCK_WAIT =>
-            {
+            Ok(Err(error)) if is_still_locked(&error) && begin.elapsed() < SLED_LOCK_WAIT => {
                 std::thread::sleep(Duration::from_millis(5));
             }
             Ok(Err(sled::Error::Io(error))) if error.kind() != ErrorKind::InvalidData => {
@@ -74,6 +72,12 @@ fn open_sled(folder: &Path) -> Result<sled::Db> {
             Err(_) => return Err(StoreError::damaged_file(folder, "sled panicked on opening")),
         }
     }
+}
+
+/// Whether sled found its own lock taken, which it tells by the text of the error alone.
+fn is_still_locked(error: &sled::Error) -> bool {
+    let text = "could not acquire lock";
+    matches!(error, sled::Error::Io(error) if error.to_string().starts_with(text))
 }
 
 /// Reads what the store says of itself, or writes it into a new one.
@@ -156,6 +160,17 @@ mod tests {
         let now = Timestamp::from_unix_micros(0);
         let record = WorkspaceRecord::new(id, account, SessionType::Browser, head, now);
         Change::Insert { record }
+    }
+
+    /// The error was looked for by a kind that it does not have, so that nothing waited: a store that was opened right after
+    /// it had been dropped was now and then unavailable.
+    #[test]
+    fn lock_that_sled_still_holds_is_known_by_its_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let sled = || sled::Config::new().path(folder.path()).open();
+        let _held = sled().unwrap();
+        let refused = sled().unwrap_err();
+        assert!(is_still_locked(&refused), "{refused:?}");
     }
 
     #[tokio::test(flavor = "multi_thread")]
