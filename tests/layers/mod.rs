@@ -180,7 +180,6 @@ impl Stack<'_> {
         let outside = place.join("outside");
         fs::create_dir(&outside).unwrap();
         fs::write(outside.join("precious"), "untouched").unwrap();
-        fs::create_dir(place.join("empty")).unwrap();
         let folders: Vec<PathBuf> = (0..self.layers.len())
             .map(|n| place.join(format!("layer {n}")))
             .collect();
@@ -223,11 +222,13 @@ impl Stack<'_> {
 
 /// What the kernel shows of the layers, or nothing where it refuses.
 pub(crate) fn seen(layers: &[PathBuf], place: &Path) -> Option<Manifest> {
-    let point = place.join("mount");
-    fs::create_dir_all(&point).unwrap();
+    let [point, empty] = ["mount", "empty"].map(|name| place.join(name));
+    for folder in [&point, &empty] {
+        fs::create_dir_all(folder).unwrap();
+    }
     let mut recipe = MountRecipe::new("overlay", "layers");
     // The kernel asks for two.
-    for layer in layers.iter().chain([&place.join("empty")]) {
+    for layer in layers.iter().chain([&empty]) {
         recipe = recipe.with_option("lowerdir+", layer.to_str().unwrap());
     }
     for (key, value) in [

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "the tests without privileges go deep")]
 #[path = "../../../tests/hostile/mod.rs"]
 mod hostile;
 #[expect(dead_code, reason = "other tests change files at random")]
