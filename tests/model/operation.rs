@@ -68,20 +68,6 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    /// What a caller can ask for, one workspace at a time.
-    pub(crate) const CALLS: [&'static str; 10] = [
-        "create",
-        "clone",
-        "rename",
-        "set the template flag",
-        "start a session",
-        "end a session",
-        "snapshot",
-        "restore",
-        "delete a snapshot",
-        "delete",
-    ];
-
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Operation::Create { .. } => "create",
