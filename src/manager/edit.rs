@@ -69,7 +69,12 @@ impl Account {
                     expected.check(before)?;
                     let mut record = before.clone();
                     change(&mut record);
-                    Ok((record != *before).then(|| Step::visible(record)))
+                    // What is read may not be durable yet, and after a failed write it never will be. That it is as it
+                    // was asked to be is therefore committed too.
+                    Ok(Some(match record == *before {
+                        true => Step::hidden(record),
+                        false => Step::visible(record),
+                    }))
                 })
                 .await?;
             Ok(core.view(&record))

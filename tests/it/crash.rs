@@ -203,6 +203,26 @@ async fn operation_that_failed_is_undone_and_the_same_call_succeeds() {
     bench.assert_no_orphan().await;
 }
 
+/// A store that had failed to make a name durable showed it all the same, and the same call was answered without a commit.
+#[tokio::test]
+async fn change_that_a_store_shows_and_may_not_keep_is_not_acknowledged() {
+    let bench = Bench::new().await;
+    let workspace = bench.sandbox("w").await.id;
+    bench.steps.break_at(Break::After(1));
+    for _ in 0..2 {
+        let failed = bench.account.set_name(workspace, "new").await;
+        assert_eq!(failed.unwrap_err().code().as_str(), "storage_unavailable");
+    }
+    let shown = bench.account.get(workspace).await.unwrap();
+    assert_eq!(shown.name.as_deref(), Some("new"));
+    bench.steps.heal();
+    let kept = bench.account.set_name(workspace, "new").await.unwrap();
+    assert_eq!(
+        kept.revision, shown.revision,
+        "a caller can see no difference"
+    );
+}
+
 #[tokio::test]
 async fn caller_that_goes_away_leaves_no_operation_half_done() {
     let bench = Bench::new().await;
