@@ -1,7 +1,11 @@
 //! What a caller asks for, what it is promised by the answer, and how it is asked.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
-use workdisk::manager::{CloneWorkspace, CreateWorkspace, Force, RestoreSnapshot, StartSession};
+use workdisk::manager::{
+    CloneWorkspace, CreateWorkspace, Force, LeaseTerm, RestoreSnapshot, StartSession,
+};
 use workdisk::model::{Selector, SessionType, WorkspaceId};
 use workdisk::{Account, Error};
 
@@ -170,13 +174,16 @@ impl Call {
     }
 }
 
+/// The shortest lease, so that whatever stands still outlives its own.
+pub(crate) const LEASE: Duration = Duration::from_secs(1);
+
 /// Works on a workspace's disk in a session.
 pub(crate) async fn in_session<T>(
     account: &Account,
     workspace: impl Into<Selector>,
     work: impl FnOnce(&std::path::Path) -> T,
 ) -> Result<T, Error> {
-    let options = StartSession::default();
+    let options = StartSession::default().with_lease(LeaseTerm::Renewing(LEASE));
     let session = account.start_session(workspace, SessionType::Sandbox, options);
     let session = session.await?;
     let done = work(session.path());

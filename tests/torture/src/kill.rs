@@ -65,10 +65,9 @@ impl Kill {
         let place = Place::new()?;
         let work = Work {
             folder: place.folder().to_owned(),
-            callers: 1,
             calls: self.calls,
             label: format!("k{}", self.seed),
-            record: None,
+            ..Work::default()
         };
         let mut own = Own::start(&work.arguments())?;
         let end = kill_at(own.child.id(), nth, || own.tell(&State::default()))?;

@@ -20,6 +20,10 @@
 //! # Kills
 //! The worker is followed, and killed as it is about to make its n-th change by a system call, n = 1, 2, … until it is left
 //! alone; and so is the process that recovers after it. Then a worker of many callers is killed at any moment.
+//!
+//! # Faults
+//! What surrounds a store breaks: its disk fails or is full, a process will not let go, an administrator unmounts, another
+//! process opens the same store. Each is a small scene with what must hold in it.
 
 #![expect(
     clippy::print_stdout,
@@ -30,6 +34,8 @@ mod call;
 mod choose;
 mod dice;
 mod disk;
+mod failing_disk;
+mod faults;
 mod files;
 mod journal;
 mod judge;
@@ -39,6 +45,7 @@ mod place;
 mod power_cut;
 mod random;
 mod record;
+mod recorded_disk;
 mod report;
 mod state;
 mod store;
@@ -52,6 +59,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::faults::Faults;
 use crate::kill::Kill;
 use crate::power_cut::PowerCut;
 use crate::report::Report;
@@ -71,6 +79,8 @@ enum Torture {
     PowerCut(PowerCut),
     /// Kills what works, and what recovers.
     Kill(Kill),
+    /// Breaks what surrounds a store: its disk, its processes, its mounts, its limits.
+    Faults(Faults),
     /// Works on a store, and says what was promised.
     #[command(hide = true)]
     Work(Work),
@@ -87,6 +97,7 @@ fn main() -> Result<ExitCode> {
     match Torture::parse() {
         Torture::PowerCut(power_cut) => power_cut.run(&mut report)?,
         Torture::Kill(kill) => kill.run(&mut report)?,
+        Torture::Faults(faults) => faults.run(&mut report)?,
         Torture::Work(work) => return as_told(async |found| work::run(work, found).await),
         Torture::Recover { folder } => {
             return as_told(async |_| Store::open(&folder).await.map(drop));

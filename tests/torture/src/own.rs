@@ -53,6 +53,19 @@ impl Own {
         Ok(text)
     }
 
+    /// What it says until it has said so many lines, and what it said meanwhile.
+    pub(crate) fn said_until(&mut self, lines: usize) -> Result<String> {
+        let mut said = String::new();
+        while said.matches('\n').count() < lines {
+            said += &self.said()?;
+            if let Some(status) = self.child.try_wait()? {
+                return Err(format!("it ended, {status}: {}", self.complaint()?).into());
+            }
+            std::thread::yield_now();
+        }
+        Ok(said)
+    }
+
     pub(crate) fn complaint(&mut self) -> Result<String> {
         let mut text = String::new();
         self.complained.read_to_string(&mut text)?;

@@ -14,7 +14,7 @@ pub(crate) const AWKWARD: &str = r"a:b,c\ d";
 #[derive(Debug)]
 pub(crate) struct Place {
     folder: PathBuf,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Place {
@@ -24,11 +24,16 @@ impl Place {
             .tempdir()?;
         let folder = dir.path().join(AWKWARD);
         std::fs::create_dir(&folder)?;
-        Ok(Self { folder, _dir: dir })
+        Ok(Self { folder, dir })
     }
 
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Where what is not the store's can be kept.
+    pub(crate) fn beside(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Whether a store that was closed left anything mounted.

@@ -1,23 +1,21 @@
 //! Cuts the power of a recorded disk.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use workdisk_conformance::FileSystem;
 
 use crate::Result;
 use crate::dice::hash;
-use crate::disk::{Image, RecordedDisk};
+use crate::disk::Mounted;
 use crate::journal::{self, Event, Line, Promises};
 use crate::judge::judge;
 use crate::own::{self, Own};
 use crate::record::{Cut, Record};
+use crate::recorded_disk::RecordedDisk;
 use crate::report::Report;
 use crate::state::State;
 use crate::work::Work;
-
-/// How many callers work at once.
-const CALLERS: usize = 4;
 
 #[derive(Args, Debug)]
 pub(crate) struct PowerCut {
@@ -27,8 +25,11 @@ pub(crate) struct PowerCut {
     /// Chooses other calls, other points, and other writes that are kept.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// How many calls each of four callers makes.
-    #[arg(long, default_value_t = 40)]
+    /// How many callers work at once. The syncs of one can hide that another's is missing.
+    #[arg(long, default_value_t = 1)]
+    callers: usize,
+    /// How many calls each makes.
+    #[arg(long, default_value_t = 90)]
     calls: usize,
     /// The file system of the disk: ext4, xfs or btrfs.
     #[arg(long, default_value_t = FileSystem::Ext4)]
@@ -69,7 +70,7 @@ impl PowerCut {
             };
             for cut in Cut::ALL {
                 let image = record.image(place.path(), at, cut, chosen)?;
-                let outcome = check(image, &lines, at);
+                let outcome = check(&image, &lines, at);
                 report.note(
                     &format!("{}, {cut}", self.on),
                     format!("entry {at}"),
@@ -85,22 +86,23 @@ impl PowerCut {
         let disk = RecordedDisk::new(folder, self.on)?;
         let work = Work {
             folder: disk.folder().to_owned(),
-            callers: CALLERS,
+            callers: self.callers,
             calls: self.calls,
             label: format!("p{}", self.seed),
             record: Some(disk.record().to_owned()),
+            ..Work::default()
         };
         let mut own = Own::start(&work.arguments())?;
         own.tell(&State::default())?;
         let said = own.end()?;
-        let (record, size) = disk.end()?;
+        let (record, size) = disk.end();
         Ok((journal::parse(&said)?, Record::read(&record, size)?))
     }
 }
 
 /// Whether what is on the image is what was promised by then.
-fn check(image: PathBuf, lines: &[Line], at: u64) -> Result<String> {
-    let mounted = Image::mount(image)?;
+fn check(image: &Path, lines: &[Line], at: u64) -> Result<String> {
+    let mounted = Mounted::new(image, &image.with_file_name("cut"))?;
     let said = lines.iter().filter(|line| line.entries <= at);
     let promises = Promises::of(State::default(), said);
     judge(&promises, &own::verify(mounted.folder())?)?;

@@ -1,7 +1,5 @@
 //! Kills a worker of many callers at any moment, again and again on one store.
 
-use std::process::Command;
-
 use crate::Result;
 use crate::dice::Dice;
 use crate::journal::{self, Promises};
@@ -46,7 +44,7 @@ fn kill_again_and_again(
             callers: CALLERS,
             calls: usize::MAX,
             label: format!("r{number}.{kill}"),
-            record: None,
+            ..Work::default()
         };
         let lines = 1 + dice.below(LINES);
         let said = work_until_said(&work, &found, lines)?;
@@ -77,16 +75,9 @@ fn kill_again_and_again(
 
 /// Kills a worker as soon as it has said so many lines, wherever its other callers then are.
 fn work_until_said(work: &Work, found: &State, lines: usize) -> Result<String> {
-    let mut own = Own::start_by(Command::new(std::env::current_exe()?), &work.arguments())?;
+    let mut own = Own::start(&work.arguments())?;
     own.tell(found)?;
-    let mut said = String::new();
-    while said.matches('\n').count() < lines {
-        said += &own.said()?;
-        if let Some(status) = own.child.try_wait()? {
-            return Err(format!("the worker ended, {status}: {}", own.complaint()?).into());
-        }
-        std::thread::yield_now();
-    }
+    let said = own.said_until(lines)?;
     own.child.kill()?;
     own.child.wait()?;
     Ok(said + &own.said()?)

@@ -2,12 +2,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use workdisk::session::ProcessSessionHost;
 use workdisk::{Account, WorkspaceManager};
 use workdisk_overlayfs::{OverlayOptions, OverlayVolume};
 use workdisk_sled::SledMetadata;
 
 use crate::Result;
+
+/// How long what holds a disk is asked politely.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// How many accounts share it.
 const ACCOUNTS: usize = 4;
@@ -24,7 +29,11 @@ impl Store {
         let metadata = Arc::new(SledMetadata::open(folder.join("metadata")).await?);
         let options = OverlayOptions::new(folder.join("volumes")).with_merge_width(2);
         let volumes = Arc::new(OverlayVolume::open_with(options).await?);
-        let manager = WorkspaceManager::open(metadata.clone(), volumes.clone()).await?;
+        let manager = WorkspaceManager::builder(metadata.clone(), volumes.clone())
+            .with_session_host(Arc::new(ProcessSessionHost::new(GRACE)))
+            .with_unmount_patience(GRACE)
+            .open()
+            .await?;
         Ok(Self {
             manager,
             metadata,

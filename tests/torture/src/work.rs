@@ -39,6 +39,9 @@ pub(crate) struct Work {
     /// The record of the disk that is worked on.
     #[arg(long)]
     pub(crate) record: Option<PathBuf>,
+    /// Goes on until a call fails, and proves that the store then takes no more.
+    #[arg(long)]
+    pub(crate) until_failure: bool,
 }
 
 impl Work {
@@ -51,12 +54,27 @@ impl Work {
             format!("--calls={}", self.calls),
             format!("--label={}", self.label),
         ];
+        all.extend(self.until_failure.then(|| "--until-failure".to_owned()));
         all.extend(
             self.record
                 .iter()
                 .map(|it| format!("--record={}", it.display())),
         );
         all
+    }
+}
+
+impl Default for Work {
+    /// One caller, who makes some calls in no folder.
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::new(),
+            callers: 1,
+            calls: 40,
+            label: "w".to_owned(),
+            record: None,
+            until_failure: false,
+        }
     }
 }
 
@@ -112,12 +130,13 @@ pub(crate) async fn run(work: Work, found: State) -> Result<()> {
             let mut chooser = Chooser::new(label, shared);
             for _ in 0..work.calls {
                 let call = chooser.next(&caller.own);
-                caller
-                    .make(&call)
-                    .await
-                    .map_err(|error| error.to_string())?;
+                let made = caller.make(&call).await;
+                if made.is_err() && work.until_failure {
+                    return caller.is_refused(&call).await;
+                }
+                made?;
             }
-            Ok::<(), String>(())
+            Ok::<(), crate::Error>(())
         });
     }
     while let Some(done) = tasks.join_next().await {
@@ -170,6 +189,20 @@ impl Caller {
             left -= 1;
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+
+    /// A store that has failed must not pretend that it goes on: neither the same call nor another one may succeed.
+    async fn is_refused(&mut self, failed: &Call) -> Result<()> {
+        let another = Call::Create {
+            name: "another".to_owned(),
+            template: false,
+        };
+        for call in [failed, &another, failed] {
+            if call.perform(&self.account).await.is_ok() {
+                return Err(format!("{call:?} succeeded after {failed:?} had failed").into());
+            }
+        }
+        Ok(())
     }
 
     fn say(&self, event: Event) -> Result<()> {
