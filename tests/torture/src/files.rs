@@ -21,12 +21,16 @@ fn text_of(word: &str) -> String {
 /// Gives every file the word: in place, or, for some words, in a folder that takes the place of the one before, which
 /// leaves traces of its own in a layer.
 pub(crate) fn write(disk: &Path, word: &str) -> io::Result<()> {
-    let folder = disk.join("folder");
+    let (folder, old) = (disk.join("folder"), disk.join("old"));
+    if old.exists() {
+        // A session was killed here, whose files were promised to nobody.
+        fs::remove_dir_all(&old)?;
+    }
     match hash(word) % 3 {
         0 if folder.exists() => fs::remove_dir_all(&folder)?,
         1 if folder.exists() => {
-            fs::rename(&folder, disk.join("old"))?;
-            fs::remove_dir_all(disk.join("old"))?;
+            fs::rename(&folder, &old)?;
+            fs::remove_dir_all(&old)?;
         }
         _ => {}
     }
@@ -41,7 +45,10 @@ pub(crate) fn write(disk: &Path, word: &str) -> io::Result<()> {
 /// The word that every file holds, or nothing if there are no files.
 pub(crate) fn read(disk: &Path) -> Result<String> {
     let folder = disk.join("folder");
-    let left: Vec<_> = fs::read_dir(disk)?.collect::<io::Result<_>>()?;
+    // The names alone: a disk is looked at in more than one place.
+    let left: BTreeSet<_> = fs::read_dir(disk)?
+        .map(|entry| entry.map(|entry| entry.file_name()))
+        .collect::<io::Result<_>>()?;
     if left.is_empty() {
         return Ok(String::new());
     }
@@ -54,8 +61,8 @@ pub(crate) fn read(disk: &Path) -> Result<String> {
     let word = word.unwrap_or_default().to_owned();
     let whole = left.len() == 1 && files == FILES && texts == BTreeSet::from([text_of(&word)]);
     if whole {
-        Ok(word)
-    } else {
-        Ok(format!("torn: {files} files of {word}"))
+        return Ok(word);
     }
+    let words: Vec<_> = texts.iter().map(|text| text.lines().next()).collect();
+    Ok(format!("torn: {left:?}, {files} files of {words:?}"))
 }
