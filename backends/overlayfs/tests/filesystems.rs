@@ -227,3 +227,29 @@ async fn full_xfs_refuses_what_is_new_and_lets_go() {
 async fn full_btrfs_refuses_what_is_new_and_lets_go() {
     full_disk_refuses_what_is_new_and_lets_go(FileSystem::Btrfs).await;
 }
+
+/// The kernel mounted the disk for reading alone and told nobody, so that a session began in which nothing could be written.
+#[tokio::test]
+async fn disk_without_inodes_is_full_and_not_read_only() {
+    let Some(disk) = disk(FileSystem::Ext4) else {
+        return;
+    };
+    let volumes = merging(&disk, u64::MAX).await;
+    let id = VolumeId::new();
+    volumes.create(id).await.unwrap();
+    fs::create_dir(volumes.path(id)).unwrap();
+    let filler = disk.path().join("filler");
+    fs::create_dir(&filler).unwrap();
+    for number in 0.. {
+        if fs::File::create(filler.join(number.to_string())).is_err() {
+            break;
+        }
+    }
+    let refused = volumes.mount(id).await.unwrap_err();
+    assert_eq!(*refused.kind(), BackendErrorKind::Full, "{refused}");
+    fs::remove_dir_all(&filler).unwrap();
+    work(&volumes, id, |root| {
+        fs::write(root.join("file"), "content").unwrap()
+    })
+    .await;
+}

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rustix::fs::Mode;
+use rustix::fs::{Mode, StatVfsMountFlags, statvfs};
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 use workdisk::model::VolumeId;
@@ -25,6 +25,12 @@ impl Store {
                 Err(errno) => return Err(failed(errno)),
             }
             mount_stack(&recipe, &path, &self.attachment().into()).map_err(failed)?;
+            // The kernel mounts for reading alone, without an error, where there is no room for what it works in.
+            let flags = statvfs(&path).map_err(failed)?.f_flag;
+            if flags.contains(StatVfsMountFlags::RDONLY) {
+                unmount(&path, UnmountFlags::NOFOLLOW).map_err(failed)?;
+                return Err(failed(Errno::NOSPC));
+            }
             Ok(path)
         })
     }
