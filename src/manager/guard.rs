@@ -17,6 +17,8 @@ use crate::error::Error;
 use crate::model::{AccountId, SessionId, Workspace};
 use crate::volume::MountRecipe;
 
+const VERB: &str = "end_session";
+
 /// A running session: the disk is mounted at [`path`](Self::path) as long as it is held.
 ///
 /// It renews its lease by itself. [`end`](Self::end) closes it; a handle that is dropped with a renewing lease is ended in
@@ -114,19 +116,7 @@ impl Session {
     /// [`SessionFenced`](Error::SessionFenced) if it was ended by force already, and those of the storage. The handle comes
     /// back, so that the call can be repeated.
     pub async fn end(mut self) -> Result<Workspace, EndSessionError> {
-        let (core, account) = (Arc::clone(&self.core), self.account.clone());
-        let (workspace, id, epoch) = (self.info.workspace, self.info.id, self.info.epoch);
-        let ended = Core::detached("end_session", &self.account, async move {
-            core.end(
-                "end_session",
-                &account,
-                workspace,
-                id,
-                Some(epoch),
-                Expected::default(),
-            )
-            .await
-        });
+        let ended = Core::detached(VERB, &self.account, self.ending());
         match ended.await {
             Ok(workspace) => {
                 self.end_on_drop = false;
@@ -145,6 +135,17 @@ impl Session {
                     error,
                 })
             }
+        }
+    }
+
+    /// What ends it, whether or not the handle is still there.
+    fn ending(&self) -> impl Future<Output = Result<Workspace, Error>> + Send + use<> {
+        let (core, account) = (Arc::clone(&self.core), self.account.clone());
+        let (workspace, id, epoch) = (self.info.workspace, self.info.id, self.info.epoch);
+        async move {
+            let expected = Expected::default();
+            core.end(VERB, &account, workspace, id, Some(epoch), expected)
+                .await
         }
     }
 
@@ -189,20 +190,9 @@ impl Drop for Session {
         if !self.end_on_drop {
             return;
         }
-        let (core, account) = (Arc::clone(&self.core), self.account.clone());
-        let (workspace, id, epoch) = (self.info.workspace, self.info.id, self.info.epoch);
+        let (workspace, id, ending) = (self.info.workspace, self.info.id, self.ending());
         runtime.spawn(async move {
-            if let Err(error) = core
-                .end(
-                    "end_session",
-                    &account,
-                    workspace,
-                    id,
-                    Some(epoch),
-                    Expected::default(),
-                )
-                .await
-            {
+            if let Err(error) = ending.await {
                 tracing::warn!(%workspace, session = %id, %error, "a dropped session did not end");
             }
         });
