@@ -1,6 +1,5 @@
 //! Merging folders that belong to no store, for those who compare a merge with what the kernel shows.
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -9,7 +8,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use workdisk::BackendError;
 
-use super::build::{Linker, merge};
+use super::merge_layers;
 use crate::error::{OverlayError, Result};
 
 /// Merges folders as layers, the newest first, into the folder `target`, which is made; `has_below` says that they are to
@@ -28,20 +27,26 @@ pub fn merge_folders(
         .iter()
         .map(|layer| open(layer))
         .collect::<Result<_>>()?;
-    let failed = |errno| OverlayError::io("merge into", target.display().to_string(), errno);
-    let io = |error: std::io::Error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO));
-    let mut full = HashSet::new();
-    loop {
-        fs::create_dir(target).map_err(io)?;
-        let linker = Linker::new(max_links, &full);
-        let refused =
-            merge(&layers, has_below, &open(target)?, linker, || false).map_err(failed)?;
-        if refused.is_empty() {
-            return Ok(());
+    let name = target.display().to_string();
+    let io = |error: std::io::Error| {
+        let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+        OverlayError::io("merge into", &name, errno)
+    };
+    let fresh = |again| {
+        if again {
+            fs::remove_dir_all(target).map_err(io)?;
         }
-        full.extend(refused);
-        fs::remove_dir_all(target).map_err(io)?;
-    }
+        fs::create_dir(target).map_err(io)?;
+        open(target)
+    };
+    Ok(merge_layers(
+        &layers,
+        has_below,
+        max_links,
+        || false,
+        fresh,
+        &name,
+    )?)
 }
 
 fn open(folder: &Path) -> Result<OwnedFd> {

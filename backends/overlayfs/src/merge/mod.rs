@@ -73,21 +73,45 @@ impl Store {
             .iter()
             .map(|layer| self.files(layer))
             .collect::<Result<_>>()?;
-        let mut full = HashSet::new();
-        loop {
-            self.disk.mkdir(&self.staging, &id.files(), Mode::RWXU)?;
-            let target = open_dir(&self.staging, &id.files())?;
-            let linker = Linker::new(self.options.max_links, &full);
-            let stopped = || self.closing.load(Ordering::Acquire);
-            let refused = build::merge(&layers, !below.is_empty(), &target, linker, stopped)
-                .map_err(|errno| OverlayError::io("merge the layers into", &name, errno))?;
-            if refused.is_empty() {
-                // One call for however many folders were made.
-                return self.disk.sync_all(&self.root_fd);
+        let stopped = || self.closing.load(Ordering::Acquire);
+        let fresh = |again| {
+            if again {
+                self.disk.remove_tree(&self.staging, &id.files())?;
             }
-            tracing::info!(layer = %id, files = refused.len(), "files that can have no more names are copied");
-            full.extend(refused);
-            self.disk.remove_tree(&self.staging, &id.files())?;
+            self.disk.mkdir(&self.staging, &id.files(), Mode::RWXU)?;
+            open_dir(&self.staging, &id.files())
+        };
+        let max_links = self.options.max_links;
+        merge_layers(&layers, !below.is_empty(), max_links, stopped, fresh, &name)?;
+        // One call for however many folders were made.
+        self.disk.sync_all(&self.root_fd)
+    }
+}
+
+/// Merges layers into the empty folder that `fresh` answers, and again into another one, with copies of the files that
+/// turned out to have as many names as they can: then it is told to remove the first.
+fn merge_layers(
+    layers: &[OwnedFd],
+    has_below: bool,
+    max_links: u64,
+    stopped: impl Fn() -> bool,
+    fresh: impl Fn(bool) -> Result<OwnedFd>,
+    name: &str,
+) -> Result<()> {
+    let mut full = HashSet::new();
+    loop {
+        let target = fresh(!full.is_empty())?;
+        let linker = Linker::new(max_links, &full);
+        let refused = build::merge(layers, has_below, &target, linker, &stopped)
+            .map_err(|errno| OverlayError::io("merge the layers into", name, errno))?;
+        if refused.is_empty() {
+            return Ok(());
         }
+        tracing::info!(
+            name,
+            files = refused.len(),
+            "files that can have no more names are copied"
+        );
+        full.extend(refused);
     }
 }
