@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use workdisk_conformance::Skip;
+
 use crate::server::Process;
 
 /// The code blocks of the README's section on the API that a shell runs.
@@ -23,8 +25,7 @@ async fn calls_of_the_readme_work() {
             .stdout(Stdio::null())
             .status();
         if !found.is_ok_and(|status| status.success()) {
-            eprintln!("skipped: the README's calls need {tool}");
-            return;
+            return Skip::new(format!("the README's calls need {tool}: install it")).announce();
         }
     }
     let folder = tempfile::tempdir().unwrap();
