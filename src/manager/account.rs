@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::expected::Expected;
-use crate::model::{AccountId, RequestKey, WorkspaceId};
+use super::target::Target;
+use crate::model::{AccountId, RequestKey, Selector, WorkspaceId};
 
 /// The workspaces of one account.
 ///
@@ -89,8 +90,9 @@ impl Account {
         }
     }
 
-    pub(super) fn expected(&self) -> Expected {
-        self.expected
+    /// What a call of this handle means by a selector.
+    pub(super) fn target(&self, workspace: impl Into<Selector>) -> Target {
+        Target::new(workspace.into(), self.expected)
     }
 
     pub(super) fn core(&self) -> Arc<Core> {

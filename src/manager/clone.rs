@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::core::{ATTEMPTS, Core};
-use super::expected::Expected;
 use super::once::{Thing, Turn};
 use super::options::CloneWorkspace;
+use super::target::Target;
+use super::wish::Wish;
 use crate::error::{BackendErrorKind, Error};
 use crate::model::{
     AccountId, Intent, Selector, SnapshotRecord, SnapshotSelector, Source, VolumeId, Workspace,
     WorkspaceId, WorkspaceName, WorkspaceRecord,
 };
-use crate::session::rules::Action;
 
 const VERB: &str = "clone";
 
@@ -27,8 +27,9 @@ struct Origin {
 impl Account {
     /// Clones a workspace: its metadata and its files, from its head or from one of its snapshots.
     ///
-    /// The copy and the source are independent from then on, whichever is changed or deleted first. On a volume that
-    /// shares layers it costs the same for ten files and for a million.
+    /// The copy and the source are independent from then on, whichever is changed or deleted first. The source is what the
+    /// selector means when it is looked at, before the copy shows. On a volume that shares layers it costs the same for ten
+    /// files and for a million.
     ///
     /// # Errors
     /// - [`WorkspaceNotFound`](Error::WorkspaceNotFound), [`SnapshotNotFound`](Error::SnapshotNotFound);
@@ -44,8 +45,8 @@ impl Account {
         source: impl Into<Selector>,
         options: CloneWorkspace,
     ) -> Result<Workspace, Error> {
-        let (core, account, source) = (self.core(), self.id().clone(), source.into());
-        let request = self.request();
+        let (core, account) = (self.core(), self.id().clone());
+        let (source, request) = (self.expecting_nothing().target(source), self.request());
         Core::detached(VERB, self.id(), async move {
             let turn = core.turn(VERB, &account, request).await?;
             if let Some(made) = turn.made() {
@@ -56,8 +57,7 @@ impl Account {
                 .as_deref()
                 .map(WorkspaceName::parse)
                 .transpose()?;
-            core.clone_workspace(&account, &source, name, &options, &turn)
-                .await
+            Box::pin(core.clone_workspace(&account, &source, name, &options, &turn)).await
         })
         .await
     }
@@ -67,18 +67,16 @@ impl Core {
     async fn clone_workspace(
         self: &Arc<Self>,
         account: &AccountId,
-        source: &Selector,
+        source: &Target,
         name: Option<WorkspaceName>,
         options: &CloneWorkspace,
         turn: &Turn,
     ) -> Result<Workspace, Error> {
-        let mut source = source.clone();
         let mut failure = Self::contended(VERB);
         for _ in 0..ATTEMPTS {
             let origin = self
-                .origin(account, &source, options.snapshot.as_ref(), &name)
+                .origin(account, source, options.snapshot.as_ref(), &name)
                 .await?;
-            source = Selector::Id(origin.source.id);
             let ticket = self.insert(
                 VERB,
                 self.record_of_clone(&origin, options),
@@ -91,7 +89,7 @@ impl Core {
                 // still names the same volume, that volume is lost.
                 Err(error) if is_missing_parent(&error) => {
                     let again = self
-                        .origin(account, &source, options.snapshot.as_ref(), &name)
+                        .origin(account, source, options.snapshot.as_ref(), &name)
                         .await?;
                     if again.frozen == origin.frozen {
                         return Err(error);
@@ -108,35 +106,23 @@ impl Core {
     async fn origin(
         self: &Arc<Self>,
         account: &AccountId,
-        source: &Selector,
+        source: &Target,
         snapshot: Option<&SnapshotSelector>,
         name: &Option<WorkspaceName>,
     ) -> Result<Origin, Error> {
-        let action = if snapshot.is_some() {
-            Action::CloneSnapshot
-        } else {
-            Action::CloneHead
-        };
+        if let Some(snapshot) = snapshot {
+            return self
+                .origin_in_snapshot(account, source, snapshot, name)
+                .await;
+        }
+        let mut target = source.clone();
         let record = self
-            .admit(VERB, account, source, &mut Expected::default(), |_| action)
+            .admit(VERB, account, &mut target, &Wish::CloneHead)
             .await?;
-        if let Some(name) = name {
-            self.check_free(account, name).await?;
-        }
-        if let Some(selector) = snapshot {
-            let snapshot = self
-                .find_snapshot(VERB, account, record.id, selector)
-                .await?;
-            let frozen = snapshot.volume;
-            return Ok(Origin {
-                source: record,
-                snapshot: Some(snapshot),
-                frozen,
-            });
-        }
+        self.check_free(account, name).await?;
         let (source, frozen) = match self.frozen_head(&record).await? {
             Some(frozen) => (record, frozen),
-            None => self.freeze_head(account, record.id).await?,
+            None => self.freeze_head(account, target).await?,
         };
         Ok(Origin {
             source,
@@ -145,8 +131,38 @@ impl Core {
         })
     }
 
+    async fn origin_in_snapshot(
+        self: &Arc<Self>,
+        account: &AccountId,
+        source: &Target,
+        snapshot: &SnapshotSelector,
+        name: &Option<WorkspaceName>,
+    ) -> Result<Origin, Error> {
+        let (mut target, wish) = (source.clone(), Wish::CloneSnapshot);
+        for _ in 0..ATTEMPTS {
+            let record = self.admit(VERB, account, &mut target, &wish).await?;
+            self.check_free(account, name).await?;
+            let snapshot = self.find_snapshot(VERB, record.id, snapshot).await;
+            if snapshot.is_err() && !self.is_current(VERB, account, &target, &record).await? {
+                continue;
+            }
+            let snapshot = snapshot?;
+            return Ok(Origin {
+                source: record,
+                frozen: snapshot.volume,
+                snapshot: Some(snapshot),
+            });
+        }
+        Err(Self::contended(VERB))
+    }
+
     /// Refuses a name that is taken before any work is done for it. The insertion decides.
-    async fn check_free(&self, account: &AccountId, name: &WorkspaceName) -> Result<(), Error> {
+    async fn check_free(
+        &self,
+        account: &AccountId,
+        name: &Option<WorkspaceName>,
+    ) -> Result<(), Error> {
+        let Some(name) = name else { return Ok(()) };
         let found = self.metadata.workspaces_named(account, name.key()).await;
         if found
             .map_err(|error| Error::storage(VERB, error))?
@@ -177,20 +193,10 @@ impl Core {
     async fn freeze_head(
         self: &Arc<Self>,
         account: &AccountId,
-        id: WorkspaceId,
+        mut source: Target,
     ) -> Result<(WorkspaceRecord, VolumeId), Error> {
-        let intent = |_: &WorkspaceRecord| Intent::Freeze {
-            frozen: VolumeId::new(),
-        };
         let ticket = self
-            .begin(
-                VERB,
-                account,
-                &id.into(),
-                Expected::default(),
-                Action::CloneHead,
-                intent,
-            )
+            .begin(VERB, account, &mut source, &Wish::CloneHead)
             .await?;
         // Another clone may have frozen it while this one waited for its turn.
         if let Some(frozen) = self.frozen_head(&ticket.record).await? {
@@ -204,6 +210,7 @@ impl Core {
         let froze = froze.map_err(|error| Error::storage(VERB, error));
         if let Err(error) = froze.and_then(|()| ticket.check_cancelled()) {
             let error = self.undo(&ticket, error).await;
+            let id = ticket.record.id;
             drop(ticket);
             self.note_corruption(VERB, account, id, &error).await;
             return Err(error);

@@ -5,10 +5,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OwnedMutexGuard;
 use tracing::Instrument;
 
 use super::once::{Draft, overtaken};
 use super::running::Locks;
+use super::target::Target;
 use crate::error::{BackendError, Error};
 use crate::metadata::{Change, Metadata, Outcome, SnapshotChange};
 use crate::model::{
@@ -180,6 +182,53 @@ impl Core {
         }
     }
 
+    /// The record that a call is about, as it is now.
+    pub(super) async fn look_up(
+        &self,
+        verb: &'static str,
+        account: &AccountId,
+        target: &Target,
+    ) -> Result<WorkspaceRecord, Error> {
+        let record = self.find(verb, account, target.selector()).await?;
+        if !target.admits(&record) {
+            return Err(Error::WorkspaceNotFound {
+                selector: target.selector().to_string(),
+            });
+        }
+        Ok(record)
+    }
+
+    /// Whether the record that a call is about is still the one that was found, unchanged.
+    pub(super) async fn is_current(
+        &self,
+        verb: &'static str,
+        account: &AccountId,
+        target: &Target,
+        found: &WorkspaceRecord,
+    ) -> Result<bool, Error> {
+        let now = self.look_up(verb, account, target).await?;
+        Ok((now.id, now.version) == (found.id, found.version))
+    }
+
+    /// Locks the workspace that a call is about, which is probably `id`, and answers its record as it is then.
+    pub(super) async fn lock(
+        &self,
+        verb: &'static str,
+        account: &AccountId,
+        target: &Target,
+        mut id: WorkspaceId,
+    ) -> Result<(OwnedMutexGuard<()>, WorkspaceRecord), Error> {
+        for _ in 0..ATTEMPTS {
+            let lock = self.locks.lock(id).await;
+            let record = self.look_up(verb, account, target).await?;
+            if record.id == id {
+                return Ok((lock, record));
+            }
+            id = record.id;
+        }
+        Err(Self::contended(verb))
+    }
+
     /// The record of an id that was found before.
     pub(super) async fn reread(
         &self,
@@ -191,12 +240,9 @@ impl Core {
     }
 
     /// The snapshot of a workspace that a selector means.
-    ///
-    /// A workspace that was deleted since it was found took its snapshots with it: then it is the workspace that is missed.
     pub(super) async fn find_snapshot(
         &self,
         verb: &'static str,
-        account: &AccountId,
         workspace: WorkspaceId,
         selector: &SnapshotSelector,
     ) -> Result<SnapshotRecord, Error> {
@@ -206,27 +252,26 @@ impl Core {
                 self.metadata.snapshot_named(workspace, key).await
             }
         };
-        if let Some(snapshot) = found.map_err(|error| Error::storage(verb, error))? {
-            return Ok(snapshot);
-        }
-        self.reread(verb, account, workspace).await?;
-        Err(Error::SnapshotNotFound {
+        let found = found.map_err(|error| Error::storage(verb, error))?;
+        found.ok_or_else(|| Error::SnapshotNotFound {
             snapshot: selector.to_string(),
         })
     }
 
-    /// Takes a decision about a record, and again whenever somebody else has changed it meanwhile, until it is committed.
+    /// Takes a decision about the record that a call is about, and again whenever somebody else has changed it meanwhile,
+    /// until it is committed.
     ///
     /// `decide` answers `None` if nothing needs to change. It may be called many times and must have no effect.
     pub(super) async fn update(
         &self,
         verb: &'static str,
         account: &AccountId,
-        id: WorkspaceId,
+        target: impl Into<Target>,
         mut decide: impl FnMut(&WorkspaceRecord) -> Result<Option<Step>, Error> + Send,
     ) -> Result<WorkspaceRecord, Error> {
+        let target = target.into();
         for _ in 0..ATTEMPTS {
-            let before = self.reread(verb, account, id).await?;
+            let before = self.look_up(verb, account, &target).await?;
             let Some(step) = decide(&before)? else {
                 return Ok(before);
             };

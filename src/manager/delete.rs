@@ -9,10 +9,11 @@ use tokio::task::JoinSet;
 use super::account::Account;
 use super::core::Core;
 use super::options::{BulkDeleted, Force};
+use super::target::Target;
+use super::wish::Wish;
 use crate::error::{BackendError, Error};
 use crate::metadata::{Change, Outcome, volumes_of};
-use crate::model::{Intent, Selector, WorkspaceId, WorkspaceRecord};
-use crate::session::rules::Action;
+use crate::model::{AccountId, Selector, WorkspaceId, WorkspaceRecord};
 
 const VERB: &str = "delete";
 
@@ -34,25 +35,8 @@ impl Account {
     /// the storage. If the storage fails half way, the workspace stays in status `deleting`, and the same call or
     /// `recover()` goes on.
     pub async fn delete(&self, workspace: impl Into<Selector>, force: Force) -> Result<(), Error> {
-        let (core, account, workspace) = (self.core(), self.id().clone(), workspace.into());
-        let expected = self.expected();
-        Core::detached(VERB, self.id(), async move {
-            let action = Action::Delete {
-                force: force.is_yes(),
-            };
-            let found = core.find(VERB, &account, &workspace).await?;
-            let id = Selector::Id(found.id);
-            let begun = core.begin(VERB, &account, &id, expected, action, |_| Intent::Delete);
-            match begun.await {
-                Ok(ticket) => core.remove_everything(VERB, &ticket.record).await,
-                // What was being made is gone as soon as its making is cancelled.
-                Err(Error::WorkspaceNotFound { .. }) if force.is_yes() && is_being_made(&found) => {
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            }
-        })
-        .await
+        let target = self.target(workspace);
+        self.delete_target(target, force).await
     }
 
     /// Deletes up to 1,000 workspaces, and answers for each in the order of the selectors. What was named more than once,
@@ -79,6 +63,14 @@ impl Account {
             Ok(account
                 .delete_each(account.resolve_once(selectors).await, force)
                 .await)
+        })
+        .await
+    }
+
+    async fn delete_target(&self, target: Target, force: Force) -> Result<(), Error> {
+        let (core, account) = (self.core(), self.id().clone());
+        Core::detached(VERB, self.id(), async move {
+            core.delete(&account, target, force).await
         })
         .await
     }
@@ -110,15 +102,16 @@ impl Account {
         let (mut tasks, width) = (JoinSet::new(), Arc::new(Semaphore::new(BULK_WIDTH)));
         let mut answers = Vec::new();
         for (index, (selector, found)) in workspaces.into_iter().enumerate() {
-            let selector = selector.to_string();
+            let (target, selector) = (self.target(&selector), selector.to_string());
             let workspace = found.as_ref().ok().copied();
             let mut result = found.map(|_| ());
             if let Some(id) = workspace {
                 let (account, width) = (self.clone(), Arc::clone(&width));
                 result = Err(broken_off());
+                let target = target.holding(id);
                 tasks.spawn(async move {
                     let _place = width.acquire_owned().await;
-                    (index, account.delete(id, force).await)
+                    (index, account.delete_target(target, force).await)
                 });
             }
             answers.push(BulkDeleted {
@@ -138,11 +131,6 @@ impl Account {
     }
 }
 
-fn is_being_made(record: &WorkspaceRecord) -> bool {
-    let operation = record.operation.as_ref();
-    operation.is_some_and(|operation| matches!(operation.intent, Intent::Create | Intent::Import))
-}
-
 fn broken_off() -> Error {
     Error::storage(
         VERB,
@@ -151,6 +139,34 @@ fn broken_off() -> Error {
 }
 
 impl Core {
+    async fn delete(
+        self: &Arc<Self>,
+        account: &AccountId,
+        mut target: Target,
+        force: Force,
+    ) -> Result<(), Error> {
+        let wish = Wish::Delete { force };
+        match self.begin(VERB, account, &mut target, &wish).await {
+            Ok(ticket) => self.remove_everything(VERB, &ticket.record).await,
+            // What was being made is gone as soon as its making is cancelled.
+            Err(Error::WorkspaceNotFound { .. }) if self.is_unmade(account, &target).await? => {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the workspace is gone whose making a call has cancelled.
+    async fn is_unmade(&self, account: &AccountId, target: &Target) -> Result<bool, Error> {
+        let Some(id) = target.unmade() else {
+            return Ok(false);
+        };
+        let found = self.metadata.workspace(account, id).await;
+        Ok(found
+            .map_err(|error| Error::storage(VERB, error))?
+            .is_none())
+    }
+
     /// Removes every volume of a workspace that is being deleted, then its record and its snapshots.
     ///
     /// It can be repeated after a failure at any point.

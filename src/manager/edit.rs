@@ -2,6 +2,7 @@
 
 use super::account::Account;
 use super::core::{Core, Step};
+use super::wish::Wish;
 use crate::error::Error;
 use crate::model::{Selector, Workspace, WorkspaceName, WorkspaceRecord};
 use crate::session::rules::Action;
@@ -57,16 +58,13 @@ impl Account {
         change: impl Fn(&mut WorkspaceRecord) + Send + Sync + 'static,
     ) -> Result<Workspace, Error> {
         let (core, account) = (self.core(), self.id().clone());
-        let mut expected = self.expected();
+        let mut target = self.target(workspace);
         Core::detached(verb, self.id(), async move {
-            let id = core
-                .admit(verb, &account, &workspace, &mut expected, |_| Action::Edit)
-                .await?
-                .id;
+            core.admit(verb, &account, &mut target, &Wish::Edit).await?;
             let record = core
-                .update(verb, &account, id, |before| {
+                .update(verb, &account, &target, |before| {
                     Core::check_allowed(before, Action::Edit)?;
-                    expected.check(before)?;
+                    target.expect(before)?;
                     let mut record = before.clone();
                     change(&mut record);
                     // What is read may not be durable yet, and after a failed write it never will be. That it is as it

@@ -11,7 +11,6 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::core::Core;
-use super::expected::Expected;
 use super::options::{LeaseTerm, SessionInfo};
 use crate::error::Error;
 use crate::model::{AccountId, SessionId, Workspace};
@@ -143,8 +142,7 @@ impl Session {
         let (core, account) = (Arc::clone(&self.core), self.account.clone());
         let (workspace, id, epoch) = (self.info.workspace, self.info.id, self.info.epoch);
         async move {
-            let expected = Expected::default();
-            core.end(VERB, &account, workspace, id, Some(epoch), expected)
+            core.end(VERB, &account, &workspace.into(), id, Some(epoch))
                 .await
         }
     }

@@ -26,6 +26,8 @@ mod session;
 mod session_end;
 mod session_start;
 mod snapshot;
+mod target;
+mod wish;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use tokio::sync::OwnedMutexGuard;
 
 use super::core::{ATTEMPTS, Core, Step};
-use super::expected::Expected;
 use super::once::Draft;
 use super::running::{RunningOperation, wait_for};
+use super::target::Target;
+use super::wish::Wish;
 use crate::error::{BackendError, Error};
 use crate::metadata::SnapshotChange;
-use crate::model::{
-    AccountId, Intent, Operation, OperationKind, Selector, VolumeId, WorkspaceId, WorkspaceRecord,
-};
+use crate::model::{AccountId, Operation, OperationKind, VolumeId, WorkspaceId, WorkspaceRecord};
 use crate::session::rules::{Action, State, Verdict, decide};
 
 /// An operation that runs: its intent is on the record, and the workspace's lock is held.
@@ -69,31 +68,35 @@ impl Ticket {
 }
 
 impl Core {
-    /// Waits and forces until the rules allow an action, and answers the record on which they did.
+    /// Waits and forces until a wish is allowed, and answers the record on which it was.
     ///
-    /// What a dead process left on the workspace is settled first. What is expected of the record is judged before
-    /// anything is forced, and is met by then.
+    /// A wish that the workspace's snapshots refuse forces nothing. What a dead process left on the workspace is settled
+    /// first. What is expected of the record is judged before anything is forced, and is met by then.
     pub(super) async fn admit(
         self: &Arc<Self>,
         verb: &'static str,
         account: &AccountId,
-        selector: &Selector,
-        expected: &mut Expected,
-        action: impl Fn(&WorkspaceRecord) -> Action + Send,
+        target: &mut Target,
+        wish: &Wish,
     ) -> Result<WorkspaceRecord, Error> {
-        let mut record = self.find(verb, account, selector).await?;
         for _ in 0..ATTEMPTS {
-            expected.check(&record)?;
-            if self.settle(verb, &record).await? {
-                record = self.reread(verb, account, record.id).await?;
+            let record = self.look_up(verb, account, target).await?;
+            if let Err(refused) = self.intent(verb, &record, wish).await {
+                if self.is_current(verb, account, target, &record).await? {
+                    return Err(refused);
+                }
                 continue;
             }
-            let wanted = action(&record);
+            target.expect(&record)?;
+            if self.settle(verb, &record).await? {
+                continue;
+            }
+            let wanted = wish.action(&record);
             match decide(State::of(&record), wanted) {
                 Verdict::Allow => return Ok(record),
-                Verdict::EndSessionFirst => self.force_out(verb, &record, expected).await?,
+                Verdict::EndSessionFirst => self.force_out(verb, &record, target).await?,
                 Verdict::CancelFirst => {
-                    expected.meet();
+                    target.cancel(&record);
                     self.cancel(&record).await?;
                 }
                 // A head that is being frozen for one clone is about to serve the next.
@@ -102,35 +105,32 @@ impl Core {
                 }
                 verdict => return Err(refusal(verdict, &record, wanted)),
             }
-            record = self.reread(verb, account, record.id).await?;
         }
         Err(Self::contended(verb))
     }
 
-    /// Puts an intent on the workspace as soon as the rules allow the action.
+    /// Puts the intent of a wish on the workspace as soon as it is allowed.
+    ///
+    /// From then on the operation is that workspace's, whatever its name means.
     pub(super) async fn begin(
         self: &Arc<Self>,
         verb: &'static str,
         account: &AccountId,
-        selector: &Selector,
-        mut expected: Expected,
-        action: Action,
-        intent: impl Fn(&WorkspaceRecord) -> Intent + Send,
+        target: &mut Target,
+        wish: &Wish,
     ) -> Result<Ticket, Error> {
-        let mut selector = selector.clone();
         for _ in 0..ATTEMPTS {
-            let id = self
-                .admit(verb, account, &selector, &mut expected, |_| action)
-                .await?
-                .id;
-            selector = Selector::Id(id);
-            let lock = self.locks.lock(id).await;
-            let before = self.reread(verb, account, id).await?;
-            expected.check(&before)?;
-            if decide(State::of(&before), action) != Verdict::Allow {
+            let admitted = self.admit(verb, account, target, wish).await?;
+            let (lock, before) = self.lock(verb, account, target, admitted.id).await?;
+            target.expect(&before)?;
+            if decide(State::of(&before), wish.action(&before)) != Verdict::Allow {
                 continue;
             }
-            let operation = Operation::new(intent(&before), self.host.owner(), self.now());
+            // What refuses it now refused nothing a moment ago: it is asked again whether that is so.
+            let Ok(Some(intent)) = self.intent(verb, &before, wish).await else {
+                continue;
+            };
+            let operation = Operation::new(intent, self.host.owner(), self.now());
             let running = RunningOperation::enter(operation.id);
             let mut record = before.clone();
             record.operation = Some(operation.clone());

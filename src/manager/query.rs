@@ -3,6 +3,7 @@
 use super::account::Account;
 use super::core::{ATTEMPTS, Core, Step};
 use super::options::{ListWorkspaces, WorkspacePage};
+use super::wish::Wish;
 use crate::error::Error;
 use crate::metadata::SnapshotChange;
 use crate::model::{
@@ -83,12 +84,11 @@ impl Account {
     /// made or deleted, and those of the storage.
     pub async fn measure(&self, workspace: impl Into<Selector>) -> Result<Workspace, Error> {
         const VERB: &str = "measure";
-        let (core, account, workspace) = (self.core(), self.id().clone(), workspace.into());
-        let mut expected = self.expected();
+        let (core, account) = (self.core(), self.id().clone());
+        let mut target = self.target(workspace);
         Core::detached(VERB, self.id(), async move {
-            let found = core
-                .admit(VERB, &account, &workspace, &mut expected, |_| Action::Edit)
-                .await?;
+            let found = core.admit(VERB, &account, &mut target, &Wish::Edit).await?;
+            let target = target.holding(found.id);
             let head = core.volume.usage(found.head).await;
             let head = head
                 .map_err(|error| Error::storage(VERB, error))?
@@ -110,8 +110,8 @@ impl Account {
                 core.note_size(VERB, &account, snapshot, found.id).await?;
             }
             let record = core
-                .update(VERB, &account, found.id, |before| {
-                    expected.check(before)?;
+                .update(VERB, &account, &target, |before| {
+                    target.expect(before)?;
                     let mut record = before.clone();
                     record.size_bytes = Some(head);
                     let current = before.head == found.head && record != *before;

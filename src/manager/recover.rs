@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::core::{Core, Step};
-use super::expected::Expected;
 use super::running::is_running;
+use super::target::Target;
 use crate::error::Error;
 use crate::metadata::session_position;
 use crate::model::{AccountId, Intent, Operation, SessionRecord, WorkspaceId, WorkspaceRecord};
@@ -222,28 +222,22 @@ impl Core {
         let Some(session) = &record.session else {
             return Ok(None);
         };
+        let mut target = Target::from(record.id);
         let ended = match self.hold(session) {
             Hold::Live => return Ok(None),
             Hold::OwnerDead => {
                 // What the dead process mounted is unmounted at once, unless something that it started still runs there.
                 match self
-                    .end(
-                        verb,
-                        &record.account,
-                        record.id,
-                        session.id,
-                        None,
-                        Expected::default(),
-                    )
+                    .end(verb, &record.account, &target, session.id, None)
                     .await
                 {
                     Err(Error::SessionTerminationFailed { .. }) => {
-                        self.force_out(verb, record, &mut Expected::default()).await
+                        self.force_out(verb, record, &mut target).await
                     }
                     result => result.map(|_| ()),
                 }
             }
-            Hold::Expired => self.force_out(verb, record, &mut Expected::default()).await,
+            Hold::Expired => self.force_out(verb, record, &mut target).await,
         };
         match ended {
             Ok(()) => Ok(Some(Settled::SessionEnded)),

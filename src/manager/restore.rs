@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::core::Core;
-use super::expected::Expected;
 use super::operation::Ticket;
 use super::options::RestoreSnapshot;
 use super::snapshot::{add_snapshot, base_on};
+use super::target::Target;
+use super::wish::Wish;
 use crate::error::Error;
 use crate::metadata::SnapshotChange;
 use crate::model::{
-    AccountId, Intent, Selector, SnapshotName, SnapshotRecord, SnapshotSelector, VolumeId,
-    Workspace, WorkspaceRecord,
+    AccountId, Intent, Selector, SnapshotId, SnapshotName, SnapshotRecord, SnapshotSelector,
+    VolumeId, Workspace,
 };
-use crate::session::rules::Action;
 
 const VERB: &str = "restore";
 
@@ -41,11 +41,9 @@ impl Account {
         options: RestoreSnapshot,
     ) -> Result<Workspace, Error> {
         let (core, account) = (self.core(), self.id().clone());
-        let (workspace, snapshot) = (workspace.into(), snapshot.into());
-        let expected = self.expected();
+        let (target, snapshot) = (self.target(workspace), snapshot.into());
         Core::detached(VERB, self.id(), async move {
-            core.restore(&account, &workspace, expected, &snapshot, &options)
-                .await
+            core.restore(&account, target, snapshot, &options).await
         })
         .await
     }
@@ -55,47 +53,34 @@ impl Core {
     async fn restore(
         self: &Arc<Self>,
         account: &AccountId,
-        workspace: &Selector,
-        expected: Expected,
-        selector: &SnapshotSelector,
+        mut target: Target,
+        snapshot: SnapshotSelector,
         options: &RestoreSnapshot,
     ) -> Result<Workspace, Error> {
-        let action = Action::Restore {
-            force: options.force.is_yes(),
-        };
-        let save_as = options
+        let save_head_as = options
             .save_head_as
             .as_deref()
             .map(SnapshotName::parse)
             .transpose()?;
-        // A request that can't succeed ends no session.
-        let id = self.find(VERB, account, workspace).await?.id;
-        let snapshot = self.find_snapshot(VERB, account, id, selector).await?;
-        if let Some(name) = &save_as {
-            self.check_snapshot_free(VERB, id, name).await?;
-        }
-        let intent = |record: &WorkspaceRecord| Intent::Restore {
-            snapshot: snapshot.id,
-            head: VolumeId::new(),
-            save_head_as: save_as
-                .as_ref()
-                .map(|name| self.record_of_snapshot(record, name)),
+        let wish = Wish::Restore {
+            snapshot,
+            save_head_as,
+            force: options.force,
         };
-        let ticket = self
-            .begin(VERB, account, &id.into(), expected, action, intent)
-            .await?;
+        let ticket = self.begin(VERB, account, &mut target, &wish).await?;
         let Intent::Restore {
-            head, save_head_as, ..
+            snapshot,
+            head,
+            save_head_as,
         } = ticket.operation.intent.clone()
         else {
             return Err(Self::contended(VERB));
         };
-        if let Err(error) = self
-            .fork_snapshot(&ticket, snapshot.id.into(), head, &save_head_as)
-            .await
-        {
-            return Err(self.undo(&ticket, error).await);
-        }
+        let forked = self.fork_snapshot(&ticket, snapshot, head, &save_head_as);
+        let snapshot = match forked.await {
+            Ok(snapshot) => snapshot,
+            Err(error) => return Err(self.undo(&ticket, error).await),
+        };
         let put = save_head_as
             .iter()
             .cloned()
@@ -119,27 +104,26 @@ impl Core {
         }
     }
 
-    /// Saves the present head if that was asked for, and makes the new one.
+    /// Saves the present head if that was asked for, and makes the new one. Answers the snapshot that it is made of.
     async fn fork_snapshot(
         &self,
         ticket: &Ticket,
-        snapshot: SnapshotSelector,
+        snapshot: SnapshotId,
         head: VolumeId,
         save_head_as: &Option<SnapshotRecord>,
-    ) -> Result<(), Error> {
+    ) -> Result<SnapshotRecord, Error> {
         // Nothing deletes a snapshot while an operation runs, so that what is found now stays.
         let snapshot = self
-            .find_snapshot(VERB, &ticket.record.account, ticket.record.id, &snapshot)
+            .find_snapshot(VERB, ticket.record.id, &snapshot.into())
             .await?;
         if let Some(saved) = save_head_as {
-            self.check_snapshot_free(VERB, ticket.record.id, &saved.name)
-                .await?;
             let froze = self.volume.freeze(ticket.record.head, saved.volume).await;
             froze.map_err(|error| Error::storage(VERB, error))?;
         }
         ticket.check_cancelled()?;
         let forked = self.volume.fork(snapshot.volume, head).await;
         forked.map_err(|error| Error::storage(VERB, error))?;
-        ticket.check_cancelled()
+        ticket.check_cancelled()?;
+        Ok(snapshot)
     }
 }

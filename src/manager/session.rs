@@ -6,6 +6,7 @@ use super::account::Account;
 use super::core::{Core, Step};
 use super::guard::Session;
 use super::options::{LeaseTerm, SessionInfo, StartSession};
+use super::target::Target;
 use crate::error::Error;
 use crate::model::{
     AccountId, Selector, SessionId, SessionRecord, SessionType, VolumeId, Workspace, WorkspaceId,
@@ -33,16 +34,16 @@ impl Account {
         session_type: SessionType,
         options: StartSession,
     ) -> Result<Session, Error> {
-        let (core, account, workspace) = (self.core(), self.id().clone(), workspace.into());
+        let (core, account, target) = (self.core(), self.id().clone(), self.target(workspace));
         if let LeaseTerm::Renewing(ttl) | LeaseTerm::Remote(ttl) = options.lease
             && !(SHORTEST_LEASE..=LONGEST_LEASE).contains(&ttl)
         {
             let reason = format!("a lease is 1 second to 366 days, not {ttl:?}");
             return Err(Error::InvalidRequest { reason });
         }
-        let terms = (self.expected(), self.request());
+        let request = self.request();
         Core::detached("start_session", self.id(), async move {
-            core.start_session(&account, &workspace, terms, session_type, options)
+            core.start_session(&account, target, request, session_type, options)
                 .await
         })
         .await
@@ -78,10 +79,9 @@ impl Account {
         session: SessionId,
     ) -> Result<SessionInfo, Error> {
         const VERB: &str = "renew_session";
-        let (core, workspace) = (self.core(), workspace.into());
+        let (core, target) = (self.core(), self.target(workspace));
         Core::spanned(VERB, Some(self.id()), async {
-            let id = core.find(VERB, self.id(), &workspace).await?.id;
-            core.renew(self.id(), id, session, None).await
+            core.renew(self.id(), target, session, None).await
         })
         .await
     }
@@ -97,11 +97,9 @@ impl Account {
         session: SessionId,
     ) -> Result<Workspace, Error> {
         const VERB: &str = "end_session";
-        let (core, account, workspace) = (self.core(), self.id().clone(), workspace.into());
-        let expected = self.expected();
+        let (core, account, target) = (self.core(), self.id().clone(), self.target(workspace));
         Core::detached(VERB, self.id(), async move {
-            let id = core.find(VERB, &account, &workspace).await?.id;
-            core.end(VERB, &account, id, session, None, expected).await
+            core.end(VERB, &account, &target, session, None).await
         })
         .await
     }
@@ -157,12 +155,12 @@ impl Core {
     pub(super) async fn renew(
         &self,
         account: &AccountId,
-        workspace: WorkspaceId,
+        target: impl Into<Target>,
         session: SessionId,
         epoch: Option<u64>,
     ) -> Result<SessionInfo, Error> {
         let record = self
-            .update("renew_session", account, workspace, |before| {
+            .update("renew_session", account, target, |before| {
                 if fenced(before, session, epoch)?.revoked {
                     return Err(Error::SessionFenced { session });
                 }

@@ -6,29 +6,29 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::core::{Core, Step};
-use super::expected::Expected;
 use super::session::{fenced, running};
+use super::target::Target;
 use crate::error::{BackendError, BackendErrorKind, Error, Holder};
-use crate::model::{AccountId, SessionId, Workspace, WorkspaceId, WorkspaceRecord};
+use crate::model::{AccountId, SessionId, Workspace, WorkspaceRecord};
 use crate::session::{StopRequest, holders_under};
 
 impl Core {
     /// Ends a session whose disk can be unmounted.
     ///
     /// The workspace's lock is held from the look at the record to the unmount, so that a late call cannot unmount the disk
-    /// of the session after it.
+    /// of the session after it. A session is one workspace's, so that it is ended there once it was found, whatever the
+    /// workspace is called by then.
     pub(super) async fn end(
         &self,
         verb: &'static str,
         account: &AccountId,
-        workspace: WorkspaceId,
+        target: &Target,
         session: SessionId,
         epoch: Option<u64>,
-        expected: Expected,
     ) -> Result<Workspace, Error> {
-        let _lock = self.locks.lock(workspace).await;
-        let record = self.reread(verb, account, workspace).await?;
-        expected.check(&record)?;
+        let found = self.look_up(verb, account, target).await?;
+        let (_lock, record) = self.lock(verb, account, target, found.id).await?;
+        target.expect(&record)?;
         fenced(&record, session, epoch)?;
         if let Err(error) = self.unmount(&record).await {
             return Err(termination_failed(verb, &record, session, error));
@@ -37,7 +37,7 @@ impl Core {
         let removed = self.remove_volumes(verb, &record.discard).await.is_ok();
         let now = self.now();
         let ended = self
-            .update(verb, account, workspace, |before| {
+            .update(verb, account, record.id, |before| {
                 running(before, session)?;
                 let mut after = before.clone();
                 after.session = None;
@@ -76,15 +76,15 @@ impl Core {
         &self,
         verb: &'static str,
         record: &WorkspaceRecord,
-        expected: &mut Expected,
+        target: &mut Target,
     ) -> Result<(), Error> {
         let Some(session) = record.session.as_ref().map(|session| session.id) else {
             return Ok(());
         };
         let (account, workspace) = (&record.account, record.id);
-        let revoked = self.update(verb, account, workspace, |before| {
+        let revoked = self.update(verb, account, &*target, |before| {
             running(before, session)?;
-            expected.check(before)?;
+            target.expect(before)?;
             let mut record = before.clone();
             if let Some(session) = &mut record.session {
                 session.revoked = true;
@@ -93,11 +93,11 @@ impl Core {
         });
         let record = match revoked.await {
             Ok(record) => record,
-            // It ended by itself meanwhile.
+            // It ended by itself meanwhile, or is no longer meant.
             Err(Error::SessionNotFound { .. }) => return Ok(()),
             Err(error) => return Err(error),
         };
-        expected.meet();
+        target.commit_to(workspace);
         let request = StopRequest {
             account: account.clone(),
             workspace,
@@ -123,7 +123,8 @@ impl Core {
                 reason,
             });
         }
-        let ended = self.end(verb, account, workspace, session, None, *expected);
+        let target = workspace.into();
+        let ended = self.end(verb, account, &target, session, None);
         match ended.await {
             Ok(_) | Err(Error::SessionNotFound { .. }) => Ok(()),
             Err(error) => Err(error),

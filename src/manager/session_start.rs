@@ -4,25 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{ATTEMPTS, Core, Step};
-use super::expected::Expected;
 use super::guard::Session;
 use super::once::{Thing, Turn};
 use super::options::{LeaseTerm, MountMode, StartSession};
 use super::running::RunningOperation;
 use super::session::running;
+use super::target::Target;
+use super::wish::Wish;
 use crate::error::Error;
 use crate::model::{
-    AccountId, Lease, RequestKey, Selector, SessionId, SessionRecord, SessionType, WorkspaceRecord,
+    AccountId, Lease, RequestKey, SessionId, SessionRecord, SessionType, WorkspaceRecord,
 };
-use crate::session::rules::Action;
 use crate::volume::MountRecipe;
 
 impl Core {
     pub(super) async fn start_session(
         self: &Arc<Self>,
         account: &AccountId,
-        workspace: &Selector,
-        (mut expected, request): (Expected, Option<RequestKey>),
+        mut target: Target,
+        request: Option<RequestKey>,
         session_type: SessionType,
         options: StartSession,
     ) -> Result<Session, Error> {
@@ -35,20 +35,12 @@ impl Core {
         // A session whose owner's end does not end it, or of which a receipt tells, is not there before its disk is.
         let is_renewing = matches!(options.lease, LeaseTerm::Renewing(_));
         let starting = turn.is_keyed() || !is_renewing;
-        let action = |record: &WorkspaceRecord| Action::StartSession {
-            type_matches: record.session_type == session_type,
-        };
-        let mut workspace = workspace.clone();
+        let wish = Wish::StartSession(session_type);
         for _ in 0..ATTEMPTS {
-            let id = self
-                .admit(VERB, account, &workspace, &mut expected, action)
-                .await?
-                .id;
-            workspace = Selector::Id(id);
-            let lock = self.locks.lock(id).await;
-            let before = self.reread(VERB, account, id).await?;
-            expected.check(&before)?;
-            if Self::check_allowed(&before, action(&before)).is_err() {
+            let admitted = self.admit(VERB, account, &mut target, &wish).await?;
+            let (lock, before) = self.lock(VERB, account, &target, admitted.id).await?;
+            target.expect(&before)?;
+            if Self::check_allowed(&before, wish.action(&before)).is_err() {
                 drop(lock);
                 continue;
             }
@@ -80,7 +72,7 @@ impl Core {
                 Err(error) => {
                     self.take_back(VERB, &record).await;
                     drop(lock);
-                    self.note_corruption(VERB, account, id, &error).await;
+                    self.note_corruption(VERB, account, before.id, &error).await;
                     Err(error)
                 }
             };

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::account::Account;
-use super::core::{Core, Step};
-use super::expected::Expected;
+use super::core::{ATTEMPTS, Core, Step};
 use super::once::{Thing, snapshot_made};
 use super::options::Force;
+use super::target::Target;
+use super::wish::Wish;
 use crate::error::Error;
 use crate::metadata::SnapshotChange;
 use crate::model::{
@@ -33,28 +34,32 @@ impl Account {
         name: &str,
         force: Force,
     ) -> Result<Snapshot, Error> {
-        let (core, account, workspace) = (self.core(), self.id().clone(), workspace.into());
+        let (core, account, target) = (self.core(), self.id().clone(), self.target(workspace));
         let name = SnapshotName::parse(name)?;
-        let terms = (self.expected(), self.request());
+        let (request, wish) = (self.request(), Wish::Snapshot { name, force });
         Core::detached("create_snapshot", self.id(), async move {
-            core.create_snapshot(&account, &workspace, terms, name, force)
-                .await
+            core.create_snapshot(&account, target, request, &wish).await
         })
         .await
     }
 
-    /// A workspace's snapshots, oldest first.
+    /// A workspace's snapshots at one moment, oldest first.
     ///
     /// # Errors
     /// [`WorkspaceNotFound`](Error::WorkspaceNotFound), and those of the storage.
     pub async fn snapshots(&self, workspace: impl Into<Selector>) -> Result<Vec<Snapshot>, Error> {
         const VERB: &str = "list_snapshots";
-        let (core, workspace) = (self.core(), workspace.into());
+        let (core, target) = (self.core(), self.target(workspace));
         Core::spanned(VERB, Some(self.id()), async {
-            let record = core.find(VERB, self.id(), &workspace).await?;
-            Core::check_allowed(&record, Action::Read)?;
-            let snapshots = core.all_snapshots(VERB, record.id).await?;
-            Ok(snapshots.iter().map(Snapshot::from).collect())
+            for _ in 0..ATTEMPTS {
+                let record = core.look_up(VERB, self.id(), &target).await?;
+                Core::check_allowed(&record, Action::Read)?;
+                let snapshots = core.all_snapshots(VERB, record.id).await?;
+                if core.is_current(VERB, self.id(), &target, &record).await? {
+                    return Ok(snapshots.iter().map(Snapshot::from).collect());
+                }
+            }
+            Err(Core::contended(VERB))
         })
         .await
     }
@@ -70,11 +75,9 @@ impl Account {
         snapshot: impl Into<SnapshotSelector>,
     ) -> Result<Workspace, Error> {
         let (core, account) = (self.core(), self.id().clone());
-        let (workspace, snapshot) = (workspace.into(), snapshot.into());
-        let expected = self.expected();
+        let (target, snapshot) = (self.target(workspace), snapshot.into());
         Core::detached("delete_snapshot", self.id(), async move {
-            core.delete_snapshot(&account, &workspace, expected, &snapshot)
-                .await
+            core.delete_snapshot(&account, target, &snapshot).await
         })
         .await
     }
@@ -84,45 +87,27 @@ impl Core {
     async fn create_snapshot(
         self: &Arc<Self>,
         account: &AccountId,
-        workspace: &Selector,
-        (expected, request): (Expected, Option<RequestKey>),
-        name: SnapshotName,
-        force: Force,
+        mut target: Target,
+        request: Option<RequestKey>,
+        wish: &Wish,
     ) -> Result<Snapshot, Error> {
         const VERB: &str = "create_snapshot";
-        let action = Action::CreateSnapshot {
-            force: force.is_yes(),
-        };
         let turn = self.turn(VERB, account, request).await?;
         if let Some(made) = turn.made() {
             return snapshot_made(made);
         }
-        // A name that is taken ends no session.
-        let found = self.find(VERB, account, workspace).await?;
-        self.check_snapshot_free(VERB, found.id, &name).await?;
-        let intent = |record: &WorkspaceRecord| Intent::Snapshot {
-            snapshot: self.record_of_snapshot(record, &name),
-        };
-        let ticket = self
-            .begin(VERB, account, &found.id.into(), expected, action, intent)
-            .await?;
+        let ticket = self.begin(VERB, account, &mut target, wish).await?;
         let Intent::Snapshot { snapshot } = ticket.operation.intent.clone() else {
             return Err(Self::contended(VERB));
         };
         let ticket = ticket.with_draft(turn.draft(Thing::Snapshot(snapshot.clone())));
-        let taken = async {
-            self.check_snapshot_free(VERB, found.id, &name).await?;
-            let froze = self
-                .volume
-                .freeze(ticket.record.head, snapshot.volume)
-                .await;
-            froze.map_err(|error| Error::storage(VERB, error))?;
-            ticket.check_cancelled()
-        };
-        if let Err(error) = taken.await {
+        let (id, head) = (ticket.record.id, ticket.record.head);
+        let froze = self.volume.freeze(head, snapshot.volume).await;
+        let froze = froze.map_err(|error| Error::storage(VERB, error));
+        if let Err(error) = froze.and_then(|()| ticket.check_cancelled()) {
             let error = self.undo(&ticket, error).await;
             drop(ticket);
-            self.note_corruption(VERB, account, found.id, &error).await;
+            self.note_corruption(VERB, account, id, &error).await;
             return Err(error);
         }
         let put = vec![SnapshotChange::Put(snapshot.clone())];
@@ -143,26 +128,22 @@ impl Core {
     async fn delete_snapshot(
         self: &Arc<Self>,
         account: &AccountId,
-        workspace: &Selector,
-        mut expected: Expected,
+        mut target: Target,
         selector: &SnapshotSelector,
     ) -> Result<Workspace, Error> {
         const VERB: &str = "delete_snapshot";
-        let id = self
-            .admit(VERB, account, workspace, &mut expected, |_| {
-                Action::DeleteSnapshot
-            })
-            .await?
-            .id;
-        let snapshot = self.find_snapshot(VERB, account, id, selector).await?;
-        // The count tells whether somebody else has deleted the snapshot since it was found: only the change that takes
-        // it away counts it off, and it is looked up again when another change came between.
-        for _ in 0..super::core::ATTEMPTS {
-            let before = self.reread(VERB, account, id).await?;
-            Self::check_allowed(&before, Action::DeleteSnapshot)?;
-            expected.check(&before)?;
-            self.find_snapshot(VERB, account, id, &SnapshotSelector::Id(snapshot.id))
-                .await?;
+        // Only the change that takes the snapshot away counts it off, and it is looked up again when another change came
+        // between.
+        for _ in 0..ATTEMPTS {
+            let wish = Wish::DeleteSnapshot;
+            let before = self.admit(VERB, account, &mut target, &wish).await?;
+            let snapshot = match self.find_snapshot(VERB, before.id, selector).await {
+                Ok(snapshot) => snapshot,
+                Err(error) => match self.is_current(VERB, account, &target, &before).await? {
+                    true => return Err(error),
+                    false => continue,
+                },
+            };
             let mut record = before.clone();
             record.snapshot_count = record.snapshot_count.saturating_sub(1);
             record.discard.push(snapshot.volume);

@@ -14,6 +14,7 @@
 
 mod choice;
 mod disks;
+mod names;
 mod races;
 mod run;
 mod stage;

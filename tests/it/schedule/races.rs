@@ -16,7 +16,7 @@ use crate::support::SANDBOX;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-fn lease() -> StartSession {
+pub(super) fn lease() -> StartSession {
     StartSession::default().with_lease(LeaseTerm::Renewing(HOUR))
 }
 
@@ -28,7 +28,7 @@ fn one_workspace(stage: Arc<Stage>) -> Boxed<()> {
 }
 
 /// The answers of a race in which every call was told.
-fn all<const N: usize>(answers: &[Option<Answer>]) -> [Result<&str, &str>; N] {
+pub(super) fn all<const N: usize>(answers: &[Option<Answer>]) -> [Result<&str, &str>; N] {
     let answers = answers.iter().map(|answer| {
         let answer = answer.as_ref().unwrap();
         answer.as_ref().map(String::as_str).map_err(|code| *code)
@@ -36,13 +36,13 @@ fn all<const N: usize>(answers: &[Option<Answer>]) -> [Result<&str, &str>; N] {
     answers.collect::<Vec<_>>().try_into().unwrap()
 }
 
-fn allow(answer: Result<&str, &str>, codes: &[&str]) {
+pub(super) fn allow(answer: Result<&str, &str>, codes: &[&str]) {
     if let Err(code) = answer {
         assert!(codes.contains(&code), "{code} is none of {codes:?}");
     }
 }
 
-fn named<'a>(left: &'a [Left], name: &str) -> Option<&'a Left> {
+pub(super) fn named<'a>(left: &'a [Left], name: &str) -> Option<&'a Left> {
     let is = |it: &&Left| {
         it.record
             .name

@@ -1,0 +1,98 @@
+//! What a verb wants of a workspace, and what it would put on the record for it.
+
+use super::core::Core;
+use super::options::Force;
+use crate::error::Error;
+use crate::model::{
+    Intent, SessionType, SnapshotName, SnapshotSelector, VolumeId, WorkspaceRecord,
+};
+use crate::session::rules::Action;
+
+/// What a verb wants of whatever workspace its selector means.
+#[derive(Clone, Debug)]
+pub(super) enum Wish {
+    Edit,
+    StartSession(SessionType),
+    CloneHead,
+    CloneSnapshot,
+    Snapshot {
+        name: SnapshotName,
+        force: Force,
+    },
+    Restore {
+        snapshot: SnapshotSelector,
+        save_head_as: Option<SnapshotName>,
+        force: Force,
+    },
+    DeleteSnapshot,
+    Delete {
+        force: Force,
+    },
+}
+
+impl Wish {
+    /// What the rules are asked about a record.
+    pub(super) fn action(&self, record: &WorkspaceRecord) -> Action {
+        match self {
+            Wish::Edit => Action::Edit,
+            Wish::StartSession(session_type) => Action::StartSession {
+                type_matches: record.session_type == *session_type,
+            },
+            Wish::CloneHead => Action::CloneHead,
+            Wish::CloneSnapshot => Action::CloneSnapshot,
+            Wish::Snapshot { force, .. } => Action::CreateSnapshot {
+                force: force.is_yes(),
+            },
+            Wish::Restore { force, .. } => Action::Restore {
+                force: force.is_yes(),
+            },
+            Wish::DeleteSnapshot => Action::DeleteSnapshot,
+            Wish::Delete { force } => Action::Delete {
+                force: force.is_yes(),
+            },
+        }
+    }
+}
+
+impl Core {
+    /// The intent that a wish puts on a record, or `None` if it needs none. Fails if the record's snapshots refuse it.
+    ///
+    /// Snapshots change with the version of their record, so that what is decided by them holds as long as that does.
+    pub(super) async fn intent(
+        &self,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+        wish: &Wish,
+    ) -> Result<Option<Intent>, Error> {
+        Ok(Some(match wish {
+            Wish::CloneHead => Intent::Freeze {
+                frozen: VolumeId::new(),
+            },
+            Wish::Snapshot { name, .. } => {
+                self.check_snapshot_free(verb, record.id, name).await?;
+                let snapshot = self.record_of_snapshot(record, name);
+                Intent::Snapshot { snapshot }
+            }
+            Wish::Restore {
+                snapshot,
+                save_head_as,
+                ..
+            } => {
+                let snapshot = self.find_snapshot(verb, record.id, snapshot).await?;
+                if let Some(name) = save_head_as {
+                    self.check_snapshot_free(verb, record.id, name).await?;
+                }
+                let saved = save_head_as.as_ref();
+                Intent::Restore {
+                    snapshot: snapshot.id,
+                    head: VolumeId::new(),
+                    save_head_as: saved.map(|name| self.record_of_snapshot(record, name)),
+                }
+            }
+            Wish::Delete { .. } => Intent::Delete,
+            Wish::Edit | Wish::StartSession(_) | Wish::CloneSnapshot | Wish::DeleteSnapshot => {
+                return Ok(None);
+            }
+        }))
+    }
+}
