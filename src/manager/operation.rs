@@ -218,8 +218,23 @@ impl Core {
         Ok(())
     }
 
-    /// Removes the volumes that a record has on its way out. What can't be removed now stays noted, for the next change
-    /// of the workspace or for `recover()`.
+    /// Commits a record as it is.
+    ///
+    /// A store whose last sync failed can show a change that it does not keep, and one that syncs shows what it has not
+    /// kept yet. Volumes are removed on the word of a record only when a commit after it has succeeded.
+    pub(super) async fn commit_again(
+        &self,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+    ) -> Result<WorkspaceRecord, Error> {
+        self.update(verb, &record.account, record.id, |before| {
+            Ok(Some(Step::hidden(before.clone())))
+        })
+        .await
+    }
+
+    /// Removes the volumes that a record, as it was just committed, has on its way out. What can't be removed now stays
+    /// noted, for the next change of the workspace or for `recover()`.
     pub(super) async fn discard(
         &self,
         verb: &'static str,

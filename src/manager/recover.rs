@@ -123,7 +123,8 @@ impl Core {
         if now.operation.is_some() || now.discard.is_empty() {
             return Ok(None);
         }
-        let left = self.discard(verb, now).await;
+        let confirmed = self.commit_again(verb, &now).await?;
+        let left = self.discard(verb, confirmed).await;
         Ok(left.discard.is_empty().then_some(Settled::Discarded))
     }
 
@@ -163,7 +164,8 @@ impl Core {
                 Ok(Some(Settled::Undone))
             }
             Intent::Delete => {
-                self.remove_everything(verb, &now).await?;
+                let confirmed = self.commit_again(verb, &now).await?;
+                self.remove_everything(verb, &confirmed).await?;
                 Ok(Some(Settled::Deleted))
             }
             Intent::Freeze { .. } | Intent::Snapshot { .. } | Intent::Restore { .. } => {

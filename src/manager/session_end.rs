@@ -33,8 +33,6 @@ impl Core {
         if let Err(error) = self.unmount(&record).await {
             return Err(termination_failed(verb, &record, session, error));
         }
-        // A backend that fails to remove what is discarded keeps no session from ending.
-        let removed = self.remove_volumes(verb, &record.discard).await.is_ok();
         let now = self.now();
         let ended = self
             .update(verb, account, record.id, |before| {
@@ -43,15 +41,11 @@ impl Core {
                 after.session = None;
                 after.last_session = Some(session);
                 after.saved_at = Some(now);
-                if removed {
-                    after
-                        .discard
-                        .retain(|volume| !record.discard.contains(volume));
-                }
                 Ok(Some(Step::visible(after)))
             })
             .await?;
-        Ok(self.view(&ended))
+        // A backend that fails to remove what is discarded keeps no session from ending.
+        Ok(self.view(&self.discard(verb, ended).await))
     }
 
     /// Unmounts a disk, asking again for a while when it is still in use.

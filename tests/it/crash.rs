@@ -1,9 +1,10 @@
 //! The crash protocol, row by row: each operation is stopped at each of its steps, and the next process recovers.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 
 use workdisk::manager::{CloneWorkspace, CreateWorkspace, Force, RestoreSnapshot, StartSession};
-use workdisk::model::{Status, WorkspaceId};
+use workdisk::model::{Status, VolumeId, WorkspaceId};
 use workdisk::{Account, Error};
 
 use crate::support::steps::Break;
@@ -221,6 +222,73 @@ async fn change_that_a_store_shows_and_may_not_keep_is_not_acknowledged() {
         kept.revision, shown.revision,
         "a caller can see no difference"
     );
+}
+
+/// A store that had failed to sync showed a workspace as being deleted, or a volume as let go of, and the next call removed
+/// the volumes. Opened again, the store had the workspace as it was before, without them.
+#[tokio::test]
+async fn volumes_are_not_removed_on_the_word_of_a_change_that_was_not_kept() {
+    for backing in [Backing::Directory, Backing::Overlayfs] {
+        // The steps that commit before a volume may go.
+        let steps = [
+            ("delete", 1),
+            ("restore", 1),
+            ("restore", 3),
+            ("delete a snapshot", 1),
+        ];
+        for (call, at) in steps {
+            let Some(bench) = Bench::on(backing).await else {
+                return;
+            };
+            nothing_is_removed_once_the_store_fails(&bench, call, at).await;
+        }
+    }
+}
+
+/// Whether a call whose commit is not kept removes volumes, or the calls after it do.
+async fn nothing_is_removed_once_the_store_fails(bench: &Bench, call: &str, at: usize) {
+    let account = &bench.account;
+    let workspace = bench.sandbox("w").await.id;
+    write(account, workspace, "snapshot").await;
+    let snapshot = account.create_snapshot(workspace, "s", Force::No).await;
+    snapshot.unwrap();
+    let make = async || match call {
+        "delete" => account.delete(workspace, Force::Yes).await.is_ok(),
+        "restore" => {
+            let options = RestoreSnapshot::default();
+            account.restore(workspace, "s", options).await.is_ok()
+        }
+        _ => account.delete_snapshot(workspace, "s").await.is_ok(),
+    };
+    // A snapshot can be deleted in a session, whose end removes what is on its way out.
+    let session = match call {
+        "delete a snapshot" => {
+            let options = StartSession::default();
+            let session = account.start_session(workspace, SANDBOX, options).await;
+            Some(session.unwrap())
+        }
+        _ => None,
+    };
+    let before = volumes(bench).await;
+    bench.steps.break_at(Break::Unkept(at));
+    for _ in 0..2 {
+        assert!(!make().await, "{call}, {at}");
+    }
+    if let Some(session) = session {
+        let failed = session.end().await.unwrap_err();
+        assert_eq!(failed.error.code().as_str(), "storage_unavailable");
+    }
+    let _ = bench.manager.recover().await;
+    let left = volumes(bench).await;
+    assert!(
+        before.is_subset(&left),
+        "{call}, {at}: {before:?}, {left:?}"
+    );
+}
+
+async fn volumes(bench: &Bench) -> BTreeSet<VolumeId> {
+    let all = bench.volume.list(None, usize::MAX).await.unwrap();
+    all.into_iter().map(|volume| volume.id).collect()
 }
 
 #[tokio::test]

@@ -25,6 +25,9 @@ pub(crate) enum Break {
     Before(usize),
     /// The step is done, but it fails, and so do all after it, which do nothing.
     After(usize),
+    /// The step, a commit, is done but fails, and so do all later commits, which do nothing: the store shows what it may
+    /// not keep. The volumes go on.
+    Unkept(usize),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -68,7 +71,7 @@ impl Steps {
     pub(crate) fn has_broken(&self) -> bool {
         let count = self.shared.count.load(Ordering::SeqCst);
         match *self.shared.broken.lock().unwrap() {
-            Some(Break::Before(at) | Break::After(at)) => count >= at,
+            Some(Break::Before(at) | Break::After(at) | Break::Unkept(at)) => count >= at,
             None => false,
         }
     }
@@ -115,7 +118,8 @@ impl Steps {
         match broken {
             Some(Break::Before(at)) if number >= at => failed(),
             Some(Break::After(at)) if number > at => failed(),
-            Some(Break::After(at)) if number == at => {
+            Some(Break::Unkept(at)) if name == "commit" && number > at => failed(),
+            Some(Break::After(at) | Break::Unkept(at)) if number == at => {
                 work.await?;
                 failed()
             }
