@@ -5,6 +5,8 @@
     reason = "a test ends where it meets what it does not expect"
 )]
 
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -115,4 +117,40 @@ fn call_waits_once_where_the_disk_keeps_order() {
             }
         }
     }
+}
+
+/// How often the device below a folder was told to keep what was written, by anybody and by the kernel itself.
+fn flushes(folder: &Path) -> u64 {
+    let device = fs::metadata(folder).unwrap().dev();
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let counts = fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/stat")).unwrap();
+    counts.split_whitespace().nth(15).unwrap().parse().unwrap()
+}
+
+/// The overlay that was made to ask whether a layer is in use wrote the whole file system when it was dropped again, which
+/// no call of ours shows: a mount waited for everything that anybody had to write.
+#[tokio::test]
+async fn asking_whether_a_layer_is_in_use_waits_for_no_disk() {
+    let disk = match LoopDisk::new(FileSystem::Ext4, 64) {
+        Ok(disk) => disk,
+        Err(skip) => return skip.announce(),
+    };
+    // The journal writes nothing of its own accord meanwhile.
+    let remounted = Command::new("mount")
+        .args(["-o", "remount,commit=1000"])
+        .arg(disk.path())
+        .status()
+        .unwrap();
+    assert!(remounted.success());
+    let root = disk.path().join("volumes");
+    let volumes = OverlayVolume::open(root).await.unwrap();
+    let id = VolumeId::new();
+    volumes.create(id).await.unwrap();
+    volumes.reclaim().await.unwrap();
+    rustix::fs::syncfs(File::open(disk.path()).unwrap()).unwrap();
+    let before = flushes(disk.path());
+    volumes.mount(id).await.unwrap();
+    assert_eq!(flushes(disk.path()), before);
+    volumes.unmount(id).await.unwrap();
+    assert!(flushes(disk.path()) > before);
 }

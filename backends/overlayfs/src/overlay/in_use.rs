@@ -75,6 +75,8 @@ pub(crate) fn upper_in_use(upper: &Path, lower: &Path, scratch: &Path) -> Result
         ("metacopy", Some("off")),
         ("redirect_dir", Some("on")),
         ("nfs_export", Some("off")),
+        // Nothing is written through it. Without this, dropping it would make all of the file system durable.
+        ("volatile", None),
     ]);
     let in_use = match answer {
         Ok(overlay) => {
