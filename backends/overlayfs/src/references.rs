@@ -37,7 +37,11 @@ impl Store {
                     ));
                 }
                 None => {
-                    self.disk.symlink(&layer.to_string(), &home, &reference)?;
+                    match self.disk.symlink(&layer.to_string(), &home, &reference) {
+                        // Another fork of it makes it too, and has perhaps not seen to its durability yet.
+                        Err(error) if error.errno() == Some(Errno::EXIST) => {}
+                        answer => answer?,
+                    }
                     self.disk.order_at(&home, &layer.to_string())?;
                     false
                 }

@@ -9,6 +9,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use workdisk::model::VolumeId;
 use workdisk::volume::MountRecipe;
@@ -486,4 +487,38 @@ async fn options_of_another_version_are_refused() {
         .await
         .unwrap_err();
     assert_eq!(refused.kind(), &BackendErrorKind::Mismatch);
+}
+
+/// Forks of one volume at a time add names to one reference, which is full for several of them at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn forks_of_one_volume_at_a_time_are_all_whole() {
+    let (folder, volumes) = or_skip!(volumes());
+    drop(volumes);
+    let options = OverlayOptions::new(folder.path()).with_max_links(3);
+    let volumes = Arc::new(OverlayVolume::open_with(options).await.unwrap());
+    let (parent, frozen) = (created(&volumes).await, VolumeId::new());
+    let write = |path: &Path| fs::write(path.join("file"), "content").unwrap();
+    with_mounted(&volumes, parent, write).await;
+    volumes.freeze(parent, frozen).await.unwrap();
+    let forks: Vec<VolumeId> = (0..32).map(|_| VolumeId::new()).collect();
+    let mut running = tokio::task::JoinSet::new();
+    for fork in forks.clone() {
+        let volumes = Arc::clone(&volumes);
+        running.spawn(async move { volumes.fork(frozen, fork).await });
+    }
+    while let Some(done) = running.join_next().await {
+        done.unwrap().unwrap();
+    }
+    for fork in &forks {
+        let read = |path: &Path| fs::read_to_string(path.join("file")).unwrap();
+        assert_eq!(with_mounted(&volumes, *fork, read).await, "content");
+    }
+    for volume in forks.into_iter().chain([parent, frozen]) {
+        volumes.remove(volume).await.unwrap();
+    }
+    volumes.reclaim().await.unwrap();
+    assert_eq!(
+        fs::read_dir(folder.path().join("layers")).unwrap().count(),
+        0
+    );
 }

@@ -16,7 +16,8 @@ impl Store {
     }
 
     pub(crate) fn fork(&self, parent: VolumeId, volume: VolumeId) -> Result<()> {
-        self.volumes.with(&[parent, volume], || {
+        // Many are forked from one parent at a time, and a parent is not changed by it.
+        self.volumes.with_shared(parent, volume, || {
             self.must_be(parent, VolumeKind::Frozen)?;
             self.must_be_free(volume)?;
             let top = self.top(parent, VolumeKind::Frozen)?;
