@@ -58,10 +58,14 @@ async fn main() -> ExitCode {
 
 async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     let keys = args.keys()?;
+    listen::raise_open_files();
     let manager = open(&args).await?;
     let mut options = HttpOptions::default();
     if let Some(seconds) = args.lease_seconds {
         options = options.with_lease(Duration::from_secs(seconds));
+    }
+    if args.no_attempt_limit {
+        options = options.without_attempt_limit();
     }
     let metrics = Arc::new(Metrics::new());
     let app = router_with(manager.clone(), Arc::new(keys), options)
@@ -82,7 +86,8 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
         }
         tracing::info!("stopping");
     };
-    listen::until(stop, listener, app).await;
+    let idle = Duration::from_secs(args.idle_seconds);
+    listen::until(stop, listener, app, idle).await;
     sweeping.abort();
     Ok(())
 }

@@ -31,6 +31,12 @@ pub(crate) struct Args {
     /// How many seconds a session lasts that is started without saying it, after each renewal.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=31_622_400))]
     pub(crate) lease_seconds: Option<u64>,
+    /// How many seconds a connection may be idle, or a client take for the head of a request.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) idle_seconds: u64,
+    /// Lets an address give as many wrong keys as it likes: for a server behind a proxy, which is everybody's address.
+    #[arg(long)]
+    pub(crate) no_attempt_limit: bool,
     /// Where repositories are imported from, instead of https://github.com.
     #[cfg(feature = "github")]
     #[arg(long, value_name = "URL")]

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -22,14 +23,29 @@ use tower::ServiceExt;
 /// How many connections there can be at a time. Further ones wait to be taken.
 const CONNECTIONS: usize = 16_384;
 
-/// How long a client may take for a request's head, and how long a connection may stay idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// How long requests are waited for that run when it is time to stop.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Serves the app until `stop` ends, and then the requests that run.
-pub(crate) async fn until(stop: impl Future<Output = ()>, listener: TcpListener, app: Router) {
+/// Allows this process as many open files as its user may have: each connection is one, and many shells allow 1,024.
+pub(crate) fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
+/// Serves the app until `stop` ends, and then the requests that run. A connection may be `idle` so long, and a client may
+/// take as long for a request's head.
+pub(crate) async fn until(
+    stop: impl Future<Output = ()>,
+    listener: TcpListener,
+    app: Router,
+    idle: Duration,
+) {
     let (stopping, stopped) = watch::channel(false);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -44,7 +60,7 @@ pub(crate) async fn until(stop: impl Future<Output = ()>, listener: TcpListener,
             () = &mut stop => break,
             (place, taken) = taken => match taken {
                 Ok((stream, peer)) => {
-                    let served = serve(stream, peer, app.clone(), stopped.clone(), place);
+                    let served = serve(stream, peer, app.clone(), idle, stopped.clone(), place);
                     connections.spawn(served);
                 }
                 Err(error) => {
@@ -70,6 +86,7 @@ async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     app: Router,
+    idle: Duration,
     mut stopped: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
 ) {
@@ -81,7 +98,7 @@ async fn serve(
     let _ = stream.set_nodelay(true);
     let connection = Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(idle)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {

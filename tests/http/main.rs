@@ -15,6 +15,7 @@ mod git;
 mod git_server;
 mod support;
 
+mod abuse;
 mod conditions;
 mod document;
 mod errors;

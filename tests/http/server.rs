@@ -41,7 +41,14 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(folder: &Path) -> Self {
-        let mut child = command(folder).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_with(folder, &[])
+    }
+
+    /// With further arguments.
+    pub(crate) fn start_with(folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = command(folder);
+        command.args(arguments).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut line = String::new();
         let out = child.stdout.take().unwrap();
         BufReader::new(out).read_line(&mut line).unwrap();
@@ -52,6 +59,10 @@ impl Process {
 
     pub(crate) fn client(&self) -> Client {
         Client::new(self.address, Some("a-key-of-acme"))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     fn end(&mut self, signal: Signal) -> bool {
