@@ -11,6 +11,7 @@ use workdisk::model::{
 use crate::encoding::{Format, decode, encode};
 use crate::error::{Result, StoreError};
 use crate::keys;
+use crate::marker::Marker;
 
 /// What a request is answered with once its batch is written; nothing is to be written without one.
 pub(crate) type Judged<T> = (T, Option<Batch>);
@@ -33,6 +34,18 @@ pub(crate) fn begin(db: &Db) -> Result<Judged<Generation>> {
     batch.insert(keys::FORMAT, encode(&format)?);
     let generation = Generation::new(format.store, format.generation);
     Ok((generation, Some(batch)))
+}
+
+/// Counts a closing, and answers what the marker is to say afterwards.
+pub(crate) fn close(db: &Db) -> Result<Judged<Marker>> {
+    let mut format = format(db)?;
+    format.closings += 1;
+    let mut batch = Batch::default();
+    batch.insert(keys::FORMAT, encode(&format)?);
+    let Format {
+        store, closings, ..
+    } = format;
+    Ok((Marker { store, closings }, Some(batch)))
 }
 
 /// Judges a change. What it writes is one batch, which sled writes whole or not at all.

@@ -23,6 +23,9 @@ pub(crate) struct Format {
     pub(crate) unicode: String,
     pub(crate) store: StoreId,
     pub(crate) generation: u64,
+    /// How often the store was closed in order after something had been written. The marker notes it too.
+    #[serde(default)]
+    pub(crate) closings: u64,
     /// Set while an export is read in, so that a part of one is never taken for the whole.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) incomplete: bool,

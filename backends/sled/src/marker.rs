@@ -1,4 +1,7 @@
 //! A file that says that a store was made here, beside sled's own files: sled takes an empty folder for a new store.
+//!
+//! It also says how often the store was closed, which is the last that is written to the log: sled takes a log with a
+//! damaged stretch for one that a crash cut off there, and would forget all that came after without a word.
 
 use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -16,6 +19,9 @@ const NAME: &str = "store.json";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Marker {
     pub(crate) store: StoreId,
+    /// Never more than the log says.
+    #[serde(default)]
+    pub(crate) closings: u64,
 }
 
 impl Marker {

@@ -41,7 +41,7 @@ pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata> {
         // A new store is there after a power cut only if the folders that name its files are on the disk. The marker
         // comes last, so that from then on a store without records is a damaged one.
         (disk.sync)(&db).map_err(&io)?;
-        Marker { store }.write(folder).map_err(&io)?;
+        Marker { store, closings: 0 }.write(folder).map_err(&io)?;
         sync_folder(folder.parent()).map_err(&io)?;
     }
     let counters = Arc::new(Counters::default());
@@ -102,6 +102,7 @@ fn read_format(db: &sled::Db, folder: &Path, marker: Option<Marker>) -> Result<S
             unicode,
             store: StoreId::new(),
             generation: 0,
+            closings: 0,
             incomplete: false,
         };
         db.insert(keys::FORMAT, encode(&format)?)?;
@@ -136,6 +137,12 @@ fn read_format(db: &sled::Db, folder: &Path, marker: Option<Marker>) -> Result<S
             format.store, marker.store
         );
         return Err(StoreError::damaged_file(folder, what));
+    }
+    if marker.is_some_and(|marker| format.closings < marker.closings) {
+        return Err(StoreError::damaged_file(
+            &folder.join("db"),
+            "what was written last before the store was closed is gone from it",
+        ));
     }
     Ok(format.store)
 }
@@ -210,6 +217,8 @@ mod tests {
         }
         let statistics = store.statistics();
         assert_eq!((statistics.commits, statistics.syncs), (11, 2));
+        // That of the closing.
+        release.send(()).unwrap();
     }
 
     #[tokio::test]

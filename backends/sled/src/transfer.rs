@@ -181,7 +181,9 @@ fn import(db: &Db, folder: &Path, from: &mut impl BufRead) -> Result<()> {
     db.apply_batch(lines.batch)?;
     // Nothing is complete before all of it is on the disk.
     sync(db).map_err(&unsynced)?;
-    Marker { store }.write(folder).map_err(&unsynced)?;
+    Marker { store, closings: 0 }
+        .write(folder)
+        .map_err(&unsynced)?;
     (format.store, format.generation, format.incomplete) = (store, generation, false);
     db.insert(keys::FORMAT, encode(&format)?)?;
     sync(db).map_err(&unsynced)

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use workdisk::metadata::{Change, Generation, MetadataFault, Outcome};
 use workdisk::model::Timestamp;
 
-use crate::apply::{Judged, begin, forget_receipts, judge};
+use crate::apply::{self, Judged, begin, forget_receipts, judge};
 use crate::audit::{self, Mending, Suspect};
 use crate::error::{Result, StoreError};
 use crate::room::Room;
@@ -122,6 +122,24 @@ impl State {
             let group: Vec<Request> = std::iter::once(first).chain(waiting.try_iter()).collect();
             self.serve_group(group);
         }
+        if self.counters.syncs.load(Ordering::Relaxed) > 0
+            && !self.poisoned
+            && let Err(error) = self.close()
+        {
+            // All that was answered is kept. It is only that damage of it might go unnoticed.
+            tracing::warn!(%error, "the store could not note that it was closed");
+        }
+    }
+
+    /// Notes that nothing is written after this. The log comes first, so that it is never behind the marker.
+    fn close(&mut self) -> Result<()> {
+        let marker = self.guarded(false, apply::close)?;
+        if let Some(reason) = self.make_durable() {
+            let step = "its closing";
+            return Err(StoreError::Unsure { step, reason });
+        }
+        let written = marker.write(&self.folder);
+        written.map_err(StoreError::io("note that the store was closed"))
     }
 
     /// Applies a group, makes it durable, and only then answers. A refusal waits too: what it was refused for may be in
