@@ -26,9 +26,13 @@ impl Dice {
 
     /// A number below `sides`, which is not 0.
     pub(crate) fn below(&mut self, sides: usize) -> usize {
+        usize::try_from(self.number_below(sides as u64)).unwrap_or_default()
+    }
+
+    /// The same of a larger number.
+    pub(crate) fn number_below(&mut self, sides: u64) -> u64 {
         self.thrown += 1;
-        let number = hash((self.seed, self.thrown)) % sides as u64;
-        usize::try_from(number).unwrap_or_default()
+        hash((self.seed, self.thrown)) % sides
     }
 
     /// One of those, or nothing if there is none.

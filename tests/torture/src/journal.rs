@@ -1,18 +1,21 @@
 //! What a worker says, from which follows what was promised at each moment.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use workdisk::model::WorkspaceId;
 
 use crate::Result;
 use crate::call::Call;
+use crate::record::entries_of;
+use crate::stage::Stage;
 use crate::state::State;
 
 /// One line of a worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Line {
-    /// Which of the worker's callers.
+    /// Which of the worker's callers; of a stage, which one it is.
     pub(crate) caller: usize,
     /// How many entries the record of the disk had: before a call, or after its answer. 0 without a record.
     pub(crate) entries: u64,
@@ -23,9 +26,21 @@ pub(crate) struct Line {
 pub(crate) enum Event {
     Begun { account: String, call: Call },
     Done(WorkspaceId),
+    Entered(Stage),
+    Left(Stage),
 }
 
 impl Line {
+    /// A line with the number of entries that a record has now.
+    pub(crate) fn of(caller: usize, record: Option<&Path>, event: Event) -> Result<Self> {
+        let entries = record.map(entries_of).transpose()?.unwrap_or_default();
+        Ok(Self {
+            caller,
+            entries,
+            event,
+        })
+    }
+
     /// Says it at once, and whole.
     pub(crate) fn say(&self) -> Result<()> {
         let line = serde_json::to_string(self)? + "\n";
@@ -60,6 +75,7 @@ impl Promises {
                 Event::Begun { account, call } => {
                     unanswered.push((line.caller, account.clone(), call.clone()));
                 }
+                Event::Entered(_) | Event::Left(_) => {}
                 Event::Done(id) => {
                     let asked = unanswered.iter().position(|it| it.0 == line.caller);
                     let Some((_, account, call)) = asked.map(|at| unanswered.remove(at)) else {

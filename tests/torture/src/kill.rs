@@ -3,8 +3,9 @@
 use clap::Args;
 
 use crate::Result;
+use crate::deed::{Coverage, Kind, deeds};
 use crate::dice::Dice;
-use crate::journal::{self, Promises};
+use crate::journal::{self, Line, Promises};
 use crate::judge::judge;
 use crate::own::{self, Own};
 use crate::place::Place;
@@ -18,6 +19,9 @@ const NEVER: usize = usize::MAX;
 
 /// Every which recovery is killed at each of its changes, and not at one alone.
 const WHOLE: usize = 25;
+
+/// From so many points on they fall into calls of every kind, and have to.
+const COVERS: usize = 200;
 
 #[derive(Args, Debug)]
 pub(crate) struct Kill {
@@ -50,23 +54,28 @@ impl Kill {
         };
         println!("{} calls make {changes} changes", self.calls);
         let step = (changes / self.points.max(1)).max(1);
-        let mut dice = Dice::new(self.seed);
+        let (mut dice, mut coverage) = (Dice::new(self.seed), Coverage::default());
         for nth in (1 + dice.below(step)..).step_by(step) {
-            let untouched = self.kill(nth, &mut dice, report)?;
-            if untouched {
-                break;
+            match self.kill(nth, &mut dice, report)? {
+                Some(kinds) => coverage.note(kinds),
+                None => break,
             }
+        }
+        // A few points need not be in everything.
+        if self.points >= COVERS {
+            coverage.conclude("kills", report);
         }
         Ok(())
     }
 
     /// Runs a worker up to its nth change.
-    fn work_until(&self, nth: usize) -> Result<(Place, Promises, End)> {
+    fn work_until(&self, nth: usize) -> Result<(Place, Vec<Line>, End)> {
         let place = Place::new()?;
         let work = Work {
             folder: place.folder().to_owned(),
             calls: self.calls,
             label: format!("k{}", self.seed),
+            merges_at_once: true,
             ..Work::default()
         };
         let mut own = Own::start(&work.arguments())?;
@@ -74,14 +83,14 @@ impl Kill {
         if let End::Untouched { status: 1.., .. } = end {
             return Err(format!("the worker failed: {}", own.complaint()?).into());
         }
-        let lines = journal::parse(&own.said()?)?;
-        Ok((place, Promises::of(State::default(), &lines), end))
+        Ok((place, journal::parse(&own.said()?)?, end))
     }
 
-    /// One case: the worker is killed, its recovery is killed, and then all must be there. Answers whether the worker ended
-    /// before it could be killed.
-    fn kill(&self, nth: usize, dice: &mut Dice, report: &mut Report) -> Result<bool> {
-        let (place, promises, end) = self.work_until(nth)?;
+    /// One case: the worker is killed, its recovery is killed, and then all must be there. Answers what the worker was about,
+    /// unless it ended before it could be killed.
+    fn kill(&self, nth: usize, dice: &mut Dice, report: &mut Report) -> Result<Option<Vec<Kind>>> {
+        let (place, lines, end) = self.work_until(nth)?;
+        let promises = Promises::of(State::default(), &lines);
         let at = match promises.unanswered.first() {
             Some((_, call)) => format!("change {nth}, in {call:?}"),
             None => format!("change {nth}"),
@@ -95,7 +104,8 @@ impl Kill {
             ))
         });
         report.note("kill", at, outcome);
-        Ok(end != End::Killed)
+        let open = deeds(&lines).into_iter().filter(|deed| deed.to.is_none());
+        Ok((end == End::Killed).then(|| open.map(|deed| deed.kind).collect()))
     }
 }
 

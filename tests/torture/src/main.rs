@@ -32,11 +32,12 @@
 
 mod call;
 mod choose;
+mod deed;
 mod dice;
 mod disk;
-mod failing_disk;
 mod faults;
 mod files;
+mod filtered_disk;
 mod journal;
 mod judge;
 mod kill;
@@ -47,6 +48,7 @@ mod random;
 mod record;
 mod recorded_disk;
 mod report;
+mod stage;
 mod state;
 mod store;
 mod trace;

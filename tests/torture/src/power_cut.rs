@@ -1,12 +1,14 @@
 //! Cuts the power of a recorded disk.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Args;
 use workdisk_conformance::FileSystem;
 
 use crate::Result;
-use crate::dice::hash;
+use crate::deed::{Coverage, Deed, Kind, deeds};
+use crate::dice::{Dice, hash};
 use crate::disk::Mounted;
 use crate::journal::{self, Event, Line, Promises};
 use crate::judge::judge;
@@ -40,44 +42,27 @@ impl PowerCut {
     pub(crate) fn run(&self, report: &mut Report) -> Result<()> {
         let place = tempfile::tempdir()?;
         let (lines, record) = self.record(place.path())?;
-        let answers: Vec<u64> = lines
-            .iter()
-            .filter(|line| matches!(line.event, Event::Done(_)))
-            .map(|line| line.entries)
-            .collect();
-        let flushes = record.flushes();
+        let deeds = deeds(&lines);
+        let points = points(self, &lines, &record.flushes(), &deeds)?;
         println!(
             "{}: {} calls, {} writes and {} flushes of the disk",
             self.on,
-            answers.len(),
+            answers(&lines).len(),
             record.writes(),
-            flushes.len()
+            record.flushes().len()
         );
-        let (Some(first), Some(last)) = (lines.first(), answers.last()) else {
-            return Err("the worker did nothing".into());
-        };
-        let span = (last - first.entries).max(1);
-        for number in 0..self.points {
-            let chosen = hash((self.seed, number));
-            let turn = number / 4;
-            let among = self.points.div_ceil(4);
-            // Of four points two are right after an answer, one is at a flush, and one anywhere.
-            let at = match number % 4 {
-                0 => answers[turn * answers.len() / among],
-                2 => answers[usize::try_from(chosen)? % answers.len()],
-                1 => flushes[usize::try_from(chosen)? % flushes.len()].max(first.entries),
-                _ => first.entries + chosen % span,
-            };
+        let mut coverage = Coverage::default();
+        for at in points {
+            let there = deeds.iter().filter(|deed| deed.is_at(at));
+            coverage.note(there.map(|deed| deed.kind).collect::<BTreeSet<_>>());
             for cut in Cut::ALL {
-                let image = record.image(place.path(), at, cut, chosen)?;
+                let image = record.image(place.path(), at, cut, hash((self.seed, at)))?;
                 let outcome = check(&image, &lines, at);
-                report.note(
-                    &format!("{}, {cut}", self.on),
-                    format!("entry {at}"),
-                    outcome,
-                );
+                let kind = format!("{}, {cut}", self.on);
+                report.note(&kind, format!("entry {at}"), outcome);
             }
         }
+        coverage.conclude(&format!("{}, points", self.on), report);
         Ok(())
     }
 
@@ -89,6 +74,7 @@ impl PowerCut {
             callers: self.callers,
             calls: self.calls,
             label: format!("p{}", self.seed),
+            merges_at_once: true,
             record: Some(disk.record().to_owned()),
             ..Work::default()
         };
@@ -98,6 +84,63 @@ impl PowerCut {
         let (record, size) = disk.end();
         Ok((journal::parse(&said)?, Record::read(&record, size)?))
     }
+}
+
+/// How often a point is drawn for each that is wanted, because many are drawn twice.
+const DRAWS: usize = 100;
+
+/// How many entries the record had at each answer.
+fn answers(lines: &[Line]) -> Vec<u64> {
+    let done = lines
+        .iter()
+        .filter(|line| matches!(line.event, Event::Done(_)));
+    done.map(|line| line.entries).collect()
+}
+
+/// As many different points as are wanted: one within each of what has to be cut, and then, of five, another one of those,
+/// two right after an answer, until each had its turn, one at a flush, and one anywhere.
+fn points(
+    wanted: &PowerCut,
+    lines: &[Line],
+    flushes: &[u64],
+    deeds: &[Deed],
+) -> Result<BTreeSet<u64>> {
+    let answers = answers(lines);
+    let (Some(first), Some(last)) = (lines.first(), answers.last()) else {
+        return Err("the worker did nothing".into());
+    };
+    let (first, last) = (first.entries + 1, *last);
+    let of_kind = |kind: Kind| {
+        let finished = deeds.iter().filter(move |deed| deed.kind == kind);
+        finished.filter_map(|deed| Some((deed.from, deed.to?)))
+    };
+    let within = Kind::ALL.map(|kind| {
+        of_kind(kind)
+            .filter(|(from, to)| from < to)
+            .collect::<Vec<_>>()
+    });
+    let mut dice = Dice::new((wanted.seed, "points"));
+    let mut points = BTreeSet::new();
+    let mut kinds = within.iter().cycle();
+    let mut in_any_order = answers.clone();
+    in_any_order.sort_by_key(|at| hash((wanted.seed, at)));
+    let mut in_any_order = in_any_order.into_iter().cycle();
+    for draw in 0..wanted.points * DRAWS {
+        if points.len() == wanted.points {
+            return Ok(points);
+        }
+        let within_each = draw < Kind::ALL.len();
+        let point = match draw % 5 {
+            turn if turn == 0 || within_each => dice
+                .one_of(kinds.next().into_iter().flatten().copied())
+                .map(|(from, to)| from + 1 + dice.number_below(to - from)),
+            1 | 2 => in_any_order.next(),
+            3 => dice.one_of(flushes.iter().copied()),
+            _ => Some(first + dice.number_below(last - first + 1)),
+        };
+        points.extend(point.filter(|at| (first..=last).contains(at)));
+    }
+    Err(format!("there are only {} points: make more calls", points.len()).into())
 }
 
 /// Whether what is on the image is what was promised by then.

@@ -40,7 +40,11 @@ impl Report {
             let cases = counts.held + counts.wrong;
             println!("{kind}: {cases} cases, {} wrong", counts.wrong);
         }
+        ExitCode::from(u8::from(self.has_failed()))
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
         let wrong = self.kinds.values().any(|counts| counts.wrong > 0);
-        ExitCode::from(u8::from(wrong || self.kinds.is_empty()))
+        wrong || self.kinds.is_empty()
     }
 }

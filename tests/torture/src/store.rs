@@ -24,10 +24,20 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens it, which recovers. Layers are merged as often as can be, so that merges are broken too.
+    /// Opens it, which recovers. Layers are merged as often as can be, so that merges are broken too, beside the calls.
     pub(crate) async fn open(folder: &Path) -> Result<Self> {
-        let metadata = Arc::new(SledMetadata::open(folder.join("metadata")).await?);
         let options = OverlayOptions::new(folder.join("volumes")).with_merge_width(2);
+        Self::open_with(folder, options).await
+    }
+
+    /// The same, but layers are merged within the calls that make it due: before each is answered, and not at any time.
+    pub(crate) async fn open_merging_at_once(folder: &Path) -> Result<Self> {
+        let options = OverlayOptions::new(folder.join("volumes")).with_merge_width(2);
+        Self::open_with(folder, options.with_merges_at_once()).await
+    }
+
+    async fn open_with(folder: &Path, options: OverlayOptions) -> Result<Self> {
+        let metadata = Arc::new(SledMetadata::open(folder.join("metadata")).await?);
         let volumes = Arc::new(OverlayVolume::open_with(options).await?);
         let manager = WorkspaceManager::builder(metadata.clone(), volumes.clone())
             .with_session_host(Arc::new(ProcessSessionHost::new(GRACE)))

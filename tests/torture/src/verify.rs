@@ -17,7 +17,7 @@ use crate::{Result, files};
 /// Opens a store, which recovers it, and asks of it
 /// - that a second recovery finds nothing to do,
 /// - that every workspace is ready, and every head and snapshot can be read,
-/// - that every volume is named, every one that is named exists, and none has a fault,
+/// - that the records agree, every volume is named, every one that is named exists, and none has a fault,
 /// - that a round of ordinary calls goes through.
 pub(crate) async fn run(folder: &Path) -> Result<State> {
     let store = Store::open(folder).await?;
@@ -97,8 +97,12 @@ async fn ordinary_round(account: &Account) -> Result<()> {
     Ok(())
 }
 
-/// Compares the volumes that exist with those that are named, and reads each.
+/// Checks the records, compares the volumes that exist with those that are named, and reads each.
 async fn check(store: &Store) -> Result<()> {
+    let faults = store.metadata.check(None).await?;
+    if !faults.is_empty() {
+        return Err(format!("the records have faults: {faults:?}").into());
+    }
     let (all, most) = (WorkspaceFilter::default(), usize::MAX);
     let mut named = BTreeSet::new();
     for account in store.accounts()? {

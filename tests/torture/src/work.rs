@@ -9,13 +9,12 @@ use tokio::task::JoinSet;
 use workdisk::model::WorkspaceId;
 use workdisk::{Account, Error};
 
-use crate::Result;
 use crate::call::Call;
 use crate::choose::Chooser;
 use crate::journal::{Event, Line};
-use crate::record;
 use crate::state::State;
 use crate::store::Store;
+use crate::{Result, stage};
 
 /// The name of the workspace that the callers of an account share.
 const SHARED: &str = "shared";
@@ -39,6 +38,9 @@ pub(crate) struct Work {
     /// The record of the disk that is worked on.
     #[arg(long)]
     pub(crate) record: Option<PathBuf>,
+    /// Merges layers within the calls that make it due.
+    #[arg(long)]
+    pub(crate) merges_at_once: bool,
     /// Goes on until a call fails, and proves that the store then takes no more.
     #[arg(long)]
     pub(crate) until_failure: bool,
@@ -54,6 +56,7 @@ impl Work {
             format!("--calls={}", self.calls),
             format!("--label={}", self.label),
         ];
+        all.extend(self.merges_at_once.then(|| "--merges-at-once".to_owned()));
         all.extend(self.until_failure.then(|| "--until-failure".to_owned()));
         all.extend(
             self.record
@@ -73,6 +76,7 @@ impl Default for Work {
             calls: 40,
             label: "w".to_owned(),
             record: None,
+            merges_at_once: false,
             until_failure: false,
         }
     }
@@ -88,7 +92,11 @@ struct Caller {
 
 /// Works on a store that holds `found` until every caller has made its calls.
 pub(crate) async fn run(work: Work, found: State) -> Result<()> {
-    let store = Store::open(&work.folder).await?;
+    stage::tell(work.record.clone())?;
+    let store = match work.merges_at_once {
+        true => Store::open_merging_at_once(&work.folder).await?,
+        false => Store::open(&work.folder).await?,
+    };
     let mut callers = Vec::new();
     for number in 0..work.callers {
         let account = store.account_of(number)?;
@@ -206,12 +214,6 @@ impl Caller {
     }
 
     fn say(&self, event: Event) -> Result<()> {
-        let entries = self.record.as_deref().map(record::entries_of).transpose()?;
-        let line = Line {
-            caller: self.number,
-            entries: entries.unwrap_or_default(),
-            event,
-        };
-        line.say()
+        Line::of(self.number, self.record.as_deref(), event)?.say()
     }
 }

@@ -37,6 +37,7 @@ impl Store {
             return Ok(None);
         };
         let id = LayerId::fresh(merge.level);
+        let _span = tracing::debug_span!("merge", layers = merge.count, into = %id).entered();
         let reference = self
             .build_merged(&id, chain, merge)
             .and_then(|()| self.place_layer(&id))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Fault, Faults, is_kept};
 use crate::Result;
 use crate::dice::Dice;
-use crate::failing_disk::FailingDisk;
+use crate::filtered_disk::FailingDisk;
 use crate::journal::{self, Promises};
 use crate::own::Own;
 use crate::place::Place;

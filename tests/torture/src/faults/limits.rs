@@ -23,9 +23,12 @@ use crate::{Result, files};
 
 pub(super) const ALL: [(&str, Fault); 6] = [
     ("64 open files", |_| few_open_files()),
-    ("no space", |faults| full(faults, |disk| Ok(disk.fill()?))),
+    ("no space", |faults| {
+        full(faults, FileSystem::Ext4, |disk| Ok(disk.fill()?), drain)
+    }),
     ("no inodes", |faults| {
-        full(faults, |disk| use_up_inodes(disk.path()))
+        let fill: Change = |disk| use_up_inodes(disk.path());
+        full(faults, FileSystem::Ext4, fill, drain)
     }),
     ("501 snapshots", |_| embedded(deep())),
     ("clones deleted in any order", |faults| {
@@ -35,6 +38,13 @@ pub(super) const ALL: [(&str, Fault); 6] = [
         embedded(many(faults.workspaces))
     }),
 ];
+
+/// Takes room of a disk, or gives it back.
+pub(super) type Change = fn(&LoopDisk) -> Result<()>;
+
+fn drain(disk: &LoopDisk) -> Result<()> {
+    Ok(disk.drain()?)
+}
 
 fn few_open_files() -> Result<String> {
     let place = Place::new()?;
@@ -66,11 +76,11 @@ fn use_up_inodes(disk: &Path) -> Result<()> {
 }
 
 /// The disk of both stores fills up while it is worked on. The worker is told so; once there is room again, all is there.
-fn full(faults: &Faults, fill: fn(&LoopDisk) -> Result<()>) -> Result<String> {
+pub(super) fn full(faults: &Faults, on: FileSystem, fill: Change, drain: Change) -> Result<String> {
     let mut dice = Dice::new((faults.seed, "full"));
     let mut kept = 0;
     for _ in 0..faults.points {
-        let disk = LoopDisk::new(FileSystem::Ext4, 64).map_err(|lacks| lacks.to_string())?;
+        let disk = LoopDisk::new(on, 64).map_err(|lacks| lacks.to_string())?;
         let folder = disk.path().join(AWKWARD);
         let work = Work {
             folder: folder.clone(),
@@ -86,13 +96,13 @@ fn full(faults: &Faults, fill: fn(&LoopDisk) -> Result<()>) -> Result<String> {
         }
         said += &own.said()?;
         let complaint = own.complaint()?;
-        if !["full", "No space left"]
+        if !["full", "No space left", "quota"]
             .iter()
             .any(|it| complaint.contains(it))
         {
             return Err(format!("it was told {complaint}").into());
         }
-        disk.drain()?;
+        drain(&disk)?;
         let promises = Promises::of(State::default(), &journal::parse(&said)?);
         is_kept(&folder, &promises)?;
         kept += promises.answered;

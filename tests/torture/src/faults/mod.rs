@@ -1,5 +1,7 @@
 //! What surrounds a store breaks: its disk, its processes, its mounts, its limits.
 
+mod damage;
+mod disks;
 mod failing_disk;
 mod holders;
 mod limits;
@@ -35,11 +37,13 @@ pub(crate) struct Faults {
 type Fault = fn(&Faults) -> Result<String>;
 
 /// Every fault, by what breaks and how it ends.
-const ALL: [(&str, &[(&str, Fault)]); 4] = [
+const ALL: [(&str, &[(&str, Fault)]); 6] = [
     ("failing disk", &failing_disk::ALL),
     ("holders", &holders::ALL),
     ("processes", &processes::ALL),
     ("limits", &limits::ALL),
+    ("disks", &disks::ALL),
+    ("damage", &damage::ALL),
 ];
 
 impl Faults {
