@@ -2,6 +2,7 @@
 
 mod apply;
 mod audit;
+mod closing;
 mod encoding;
 mod error;
 mod keys;
@@ -31,6 +32,7 @@ use workdisk::model::{
 };
 
 use crate::audit::Mending;
+use crate::closing::Closing;
 #[doc(hidden)]
 pub use crate::encoding::codec;
 use crate::error::{Result, StoreError};
@@ -54,14 +56,15 @@ use crate::writer::{Counters, Disk, Request, Writer};
 ///
 /// # Limitations
 /// - sled keeps an index in memory, some 350 bytes a workspace. A record has at most 8 KiB.
-/// - sled notices damage by checksums, but takes a damaged end of its log for a write that was cut off by a crash, and
-///   forgets what came after the damage. A store whose records are all gone is an error; one that lost some of them opens.
-///   The volumes notice a store that went back behind its last opening. Only a copy or an export brings records back.
+/// - sled notices damage by checksums, but takes a damaged stretch of its log for the end that a crash cut off, and forgets
+///   what came after it. A store that lost anything of what was written before it was last closed is an error; damage of
+///   what was written since, by a process that then died, is taken for what the crash cut off. The volumes notice a store
+///   that went back behind its last opening. Only a copy or an export brings records back.
 #[derive(Debug)]
 pub struct SledMetadata {
     // Dropped in this order: the writer ends, sled closes, and only then is the lock let go.
     writer: Writer,
-    db: sled::Db,
+    db: Closing,
     counters: Arc<Counters>,
     folder: PathBuf,
     _lock: FolderLock,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use workdisk::model::{StoreId, UNICODE_VERSION};
 
+use crate::closing::Closing;
 use crate::encoding::{Format, decode, encode};
 use crate::error::{Result, StoreError};
 use crate::lock::FolderLock;
@@ -49,7 +50,7 @@ pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata> {
     let writer = writer.map_err(&io)?;
     Ok(SledMetadata {
         writer,
-        db,
+        db: Closing::new(db),
         counters,
         folder: folder.to_owned(),
         _lock: lock,
