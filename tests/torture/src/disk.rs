@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use workdisk_conformance::FileSystem;
+
 use crate::Result;
 
 /// Runs a command, and answers what it printed.
@@ -18,32 +20,75 @@ pub(crate) fn run(program: &str, arguments: &[&Path]) -> Result<String> {
     Err(format!("{program} failed: {}", said.trim()).into())
 }
 
+/// A stretch of a disk, and where in a store its file system is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    pub(crate) at: &'static str,
+    pub(crate) offset: u64,
+    pub(crate) bytes: u64,
+}
+
+/// A file, or a part of it, as a block device.
+struct Device(PathBuf);
+
+impl Device {
+    fn of(file: &Path, part: Option<Part>) -> Result<Self> {
+        let limits = part.map(|it| {
+            let [from, bytes] = [it.offset, it.bytes].map(|it| it.to_string());
+            ["--offset".to_owned(), from, "--sizelimit".to_owned(), bytes]
+        });
+        let limits = limits.iter().flatten().map(Path::new);
+        let words = ["-f", "--show"].map(Path::new).into_iter();
+        let words: Vec<&Path> = words.chain(limits).chain([file]).collect();
+        Ok(Self(PathBuf::from(run("losetup", &words)?)))
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        let _ = run("losetup", &[Path::new("-d"), &self.0]);
+    }
+}
+
 /// A file as a block device, mounted.
 pub(crate) struct Mounted {
-    device: PathBuf,
+    // Unmounted by its own drop before this goes.
+    device: Device,
     point: PathBuf,
 }
 
 impl Mounted {
     pub(crate) fn new(file: &Path, point: &Path) -> Result<Self> {
-        let device = run("losetup", &[Path::new("-f"), Path::new("--show"), file])?;
-        let mounted = Self {
-            device: PathBuf::from(device),
-            point: point.to_owned(),
-        };
-        fs::create_dir_all(point)?;
-        run("mount", &[&mounted.device, point])?;
-        Ok(mounted)
+        Self::on(Device::of(file, None)?, point)
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        &self.point
+    /// Mounts a part of a disk where it belongs below a folder. A new one is given a file system first.
+    pub(crate) fn part(
+        file: &Path,
+        part: Part,
+        folder: &Path,
+        new: Option<FileSystem>,
+    ) -> Result<Self> {
+        let device = Device::of(file, Some(part))?;
+        if let Some(file_system) = new {
+            file_system
+                .make(&device.0)
+                .map_err(|lacks| lacks.to_string())?;
+        }
+        Self::on(device, &folder.join(part.at))
+    }
+
+    fn on(device: Device, point: &Path) -> Result<Self> {
+        fs::create_dir_all(point)?;
+        run("mount", &[&device.0, point])?;
+        let point = point.to_owned();
+        Ok(Self { device, point })
     }
 
     /// Mounts it anew, as after a start of the machine.
     pub(crate) fn remount(&self) -> Result<()> {
         run("umount", &[Path::new("-R"), &self.point])?;
-        run("mount", &[&self.device, &self.point])?;
+        run("mount", &[&self.device.0, &self.point])?;
         Ok(())
     }
 }
@@ -53,7 +98,6 @@ impl Drop for Mounted {
     fn drop(&mut self) {
         // What the process on it left mounted there goes first.
         let _ = run("umount", &[Path::new("-R"), &self.point]);
-        let _ = run("losetup", &[Path::new("-d"), &self.device]);
     }
 }
 

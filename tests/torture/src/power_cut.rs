@@ -1,6 +1,7 @@
 //! Cuts the power of a recorded disk.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 
 use clap::Args;
@@ -14,7 +15,7 @@ use crate::journal::{self, Event, Line, Promises};
 use crate::judge::judge;
 use crate::own::{self, Own};
 use crate::record::{Cut, Record};
-use crate::recorded_disk::RecordedDisk;
+use crate::recorded_disk::{Layout, RecordedDisk};
 use crate::report::Report;
 use crate::state::State;
 use crate::work::Work;
@@ -36,6 +37,9 @@ pub(crate) struct PowerCut {
     /// The file system of the disk: ext4, xfs or btrfs.
     #[arg(long, default_value_t = FileSystem::Ext4)]
     on: FileSystem,
+    /// The records and the files have a file system each. The syncs of one can hide that the other's are missing.
+    #[arg(long)]
+    apart: bool,
 }
 
 impl PowerCut {
@@ -45,8 +49,7 @@ impl PowerCut {
         let deeds = deeds(&lines);
         let points = points(self, &lines, &record.flushes(), &deeds)?;
         println!(
-            "{}: {} calls, {} writes and {} flushes of the disk",
-            self.on,
+            "{self}: {} calls, {} writes and {} flushes of the disk",
             answers(&lines).len(),
             record.writes(),
             record.flushes().len()
@@ -57,18 +60,25 @@ impl PowerCut {
             coverage.note(there.map(|deed| deed.kind).collect::<BTreeSet<_>>());
             for cut in Cut::ALL {
                 let image = record.image(place.path(), at, cut, hash((self.seed, at)))?;
-                let outcome = check(&image, &lines, at);
-                let kind = format!("{}, {cut}", self.on);
+                let outcome = check(&image, self.layout(), &lines, at);
+                let kind = format!("{self}, {cut}");
                 report.note(&kind, format!("entry {at}"), outcome);
             }
         }
-        coverage.conclude(&format!("{}, points", self.on), report);
+        coverage.conclude(&format!("{self}, points"), report);
         Ok(())
+    }
+
+    fn layout(&self) -> Layout {
+        match self.apart {
+            true => Layout::Apart,
+            false => Layout::Together,
+        }
     }
 
     /// Works on a recorded disk.
     fn record(&self, folder: &Path) -> Result<(Vec<Line>, Record)> {
-        let disk = RecordedDisk::new(folder, self.on)?;
+        let disk = RecordedDisk::new(folder, self.on, self.layout())?;
         let work = Work {
             folder: disk.folder().to_owned(),
             callers: self.callers,
@@ -83,6 +93,16 @@ impl PowerCut {
         let said = own.end()?;
         let (record, size) = disk.end();
         Ok((journal::parse(&said)?, Record::read(&record, size)?))
+    }
+}
+
+/// Which disk it is.
+impl fmt::Display for PowerCut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.layout() {
+            Layout::Together => write!(f, "{}", self.on),
+            Layout::Apart => write!(f, "two of {}", self.on),
+        }
     }
 }
 
@@ -144,10 +164,13 @@ fn points(
 }
 
 /// Whether what is on the image is what was promised by then.
-fn check(image: &Path, lines: &[Line], at: u64) -> Result<String> {
-    let mounted = Mounted::new(image, &image.with_file_name("cut"))?;
+fn check(image: &Path, layout: Layout, lines: &[Line], at: u64) -> Result<String> {
+    let folder = image.with_file_name("cut");
+    let parts = layout.parts().iter();
+    let mounted = parts.map(|part| Mounted::part(image, *part, &folder, None));
+    let _mounted: Vec<Mounted> = mounted.collect::<Result<_>>()?;
     let said = lines.iter().filter(|line| line.entries <= at);
     let promises = Promises::of(State::default(), said);
-    judge(&promises, &own::verify(mounted.folder())?)?;
+    judge(&promises, &own::verify(&folder)?)?;
     Ok(format!("{} calls kept", promises.answered))
 }

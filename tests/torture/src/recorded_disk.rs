@@ -7,23 +7,51 @@ use std::process::Command;
 use workdisk_conformance::FileSystem;
 
 use crate::Result;
-use crate::disk::{Daemon, Mounted};
+use crate::disk::{Daemon, Mounted, Part};
 
-/// How large it is, on which every file system has room for the work. It takes what is written to it.
-const BYTES: u64 = 384 << 20;
+/// How the disk of a store is divided.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Layout {
+    /// One file system has the records and the files.
+    Together,
+    /// Each has one of its own, so that the syncs of one do not hide that the other's are missing.
+    Apart,
+}
 
-/// An empty file system that is recorded, mounted.
+impl Layout {
+    /// Every file system has room for the work on each of them. They take what is written to them.
+    pub(crate) fn parts(self) -> &'static [Part] {
+        const BYTES: u64 = 384 << 20;
+        const fn part(at: &'static str, offset: u64) -> Part {
+            let bytes = BYTES;
+            Part { at, offset, bytes }
+        }
+        match self {
+            Self::Together => &const { [part("", 0)] },
+            Self::Apart => &const { [part("volumes", 0), part("metadata", BYTES)] },
+        }
+    }
+
+    fn bytes(self) -> u64 {
+        self.parts().iter().map(|part| part.bytes).sum()
+    }
+}
+
+/// A disk of empty file systems that is recorded, mounted.
 pub(crate) struct RecordedDisk {
     // Dropped in this order.
-    mounted: Mounted,
+    mounted: Vec<Mounted>,
     daemon: Daemon,
+    folder: PathBuf,
     record: PathBuf,
+    bytes: u64,
 }
 
 impl RecordedDisk {
-    pub(crate) fn new(folder: &Path, on: FileSystem) -> Result<Self> {
+    pub(crate) fn new(folder: &Path, on: FileSystem, layout: Layout) -> Result<Self> {
+        let bytes = layout.bytes();
         let [raw, record, export] = ["raw", "record", "export"].map(|name| folder.join(name));
-        File::create(&raw)?.set_len(BYTES)?;
+        File::create(&raw)?.set_len(bytes)?;
         File::create(&record)?.set_len(4 << 30)?;
         File::create(&export)?;
         let file = |path: &Path, node: &str| {
@@ -40,17 +68,21 @@ impl RecordedDisk {
             .args(["--blockdev", &file(&record, "logfile")])
             .args(["--blockdev", "driver=raw,file=logfile,node-name=log"])
             .args(["--blockdev", logged, "--export", &exported]);
-        let daemon = Daemon::start(daemon, &export, BYTES, "qemu-utils")?;
-        on.make(&export).map_err(|lacks| lacks.to_string())?;
+        let daemon = Daemon::start(daemon, &export, bytes, "qemu-utils")?;
+        let folder = folder.join("disk");
+        let parts = layout.parts().iter();
+        let mounted = parts.map(|part| Mounted::part(&export, *part, &folder, Some(on)));
         Ok(Self {
-            mounted: Mounted::new(&export, &folder.join("disk"))?,
+            mounted: mounted.collect::<Result<_>>()?,
             daemon,
+            folder,
             record,
+            bytes,
         })
     }
 
     pub(crate) fn folder(&self) -> &Path {
-        self.mounted.folder()
+        &self.folder
     }
 
     pub(crate) fn record(&self) -> &Path {
@@ -63,9 +95,11 @@ impl RecordedDisk {
             mounted,
             daemon,
             record,
+            bytes,
+            ..
         } = self;
         drop(mounted);
         drop(daemon);
-        (record, BYTES)
+        (record, bytes)
     }
 }
