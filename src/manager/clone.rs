@@ -207,7 +207,10 @@ impl Core {
             return Err(Self::contended(VERB));
         };
         let froze = self.volume.freeze(ticket.record.head, frozen).await;
-        let froze = froze.map_err(|error| Error::storage(VERB, error));
+        let froze = match froze {
+            Ok(()) => self.label_frozen_head(VERB, &ticket.record, frozen).await,
+            Err(error) => Err(Error::storage(VERB, error)),
+        };
         if let Err(error) = froze.and_then(|()| ticket.check_cancelled()) {
             let error = self.undo(&ticket, error).await;
             let id = ticket.record.id;

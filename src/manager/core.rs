@@ -47,6 +47,8 @@ pub(super) struct Core {
     #[cfg(feature = "github")]
     pub(super) imports: super::import::Imports,
     pub(super) locks: Locks<WorkspaceId>,
+    /// The workspaces whose head is being labelled.
+    pub(super) labelling: Locks<WorkspaceId>,
     /// The requests under keys that are being done.
     pub(super) turns: Locks<(AccountId, String)>,
 }

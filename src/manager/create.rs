@@ -112,7 +112,10 @@ impl Core {
             None => self.volume.create(head).await,
             Some(parent) => self.volume.fork(parent, head).await,
         };
-        let made = made.map_err(|error| Error::storage(ticket.verb, error));
+        let made = match made {
+            Ok(()) => self.label_head(ticket.verb, head, &ticket.record).await,
+            Err(error) => Err(Error::storage(ticket.verb, error)),
+        };
         if let Err(error) = made.and_then(|()| ticket.check_cancelled()) {
             return Err(self.unmake(&ticket, error).await);
         }

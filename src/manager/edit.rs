@@ -75,6 +75,7 @@ impl Account {
                     }))
                 })
                 .await?;
+            core.relabel(&account, record.id).await;
             Ok(core.view(&record))
         })
         .await

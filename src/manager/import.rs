@@ -216,6 +216,13 @@ impl Core {
             reference: fetched.reference,
             commit: fetched.commit,
         };
+        let imported = WorkspaceRecord {
+            source: Some(source.clone()),
+            ..ticket.record.clone()
+        };
+        if let Err(error) = self.label_head(VERB, imported.head, &imported).await {
+            return Err(self.unmake_import(&ticket, error).await);
+        }
         let finished = self.finish(&ticket, Vec::new(), |record| {
             record.source = Some(source.clone());
             record.saved_at = Some(now);

@@ -15,6 +15,8 @@ mod guard;
 mod import;
 #[cfg(feature = "github")]
 mod import_handle;
+mod label;
+mod labelling;
 mod once;
 mod operation;
 mod options;
@@ -254,6 +256,7 @@ impl WorkspaceManagerBuilder {
             backend: info.backend,
             patience: self.patience,
             locks: running::Locks::default(),
+            labelling: running::Locks::default(),
             #[cfg(feature = "github")]
             github: self.github,
             #[cfg(feature = "github")]

@@ -169,7 +169,7 @@ impl Core {
         apply: impl Fn(&mut WorkspaceRecord) + Send + Sync,
     ) -> Result<WorkspaceRecord, Error> {
         let (account, id) = (&ticket.record.account, ticket.record.id);
-        self.update(ticket.verb, account, id, |before| {
+        let ended = self.update(ticket.verb, account, id, |before| {
             if before.operation.as_ref().map(|operation| operation.id) != Some(ticket.operation.id)
             {
                 return Err(ticket.overtaken());
@@ -179,8 +179,10 @@ impl Core {
             apply(&mut record);
             let step = Step::visible(record).with_snapshots(snapshots.clone());
             Ok(Some(step.with_draft(draft.cloned())))
-        })
-        .await
+        });
+        let record = ended.await?;
+        self.relabel(account, id).await;
+        Ok(record)
     }
 
     /// Takes a failed operation's intent off the record, removes what it made, and gives the failure back.

@@ -180,6 +180,8 @@ impl Core {
                     Ok(Some(Step::visible(record)))
                 });
                 self.discard(verb, let_go.await?).await;
+                // Somebody may have renamed the workspace meanwhile.
+                self.relabel(account, id).await;
                 Ok(Some(Settled::Undone))
             }
         }

@@ -119,10 +119,14 @@ impl Core {
         if let Some(saved) = save_head_as {
             let froze = self.volume.freeze(ticket.record.head, saved.volume).await;
             froze.map_err(|error| Error::storage(VERB, error))?;
+            self.label_snapshot(VERB, &ticket.record, saved).await?;
         }
         ticket.check_cancelled()?;
         let forked = self.volume.fork(snapshot.volume, head).await;
         forked.map_err(|error| Error::storage(VERB, error))?;
+        let mut restored = ticket.record.clone();
+        base_on(&mut restored, snapshot.id);
+        self.label_head(VERB, head, &restored).await?;
         ticket.check_cancelled()?;
         Ok(snapshot)
     }

@@ -102,8 +102,10 @@ impl Core {
         };
         let ticket = ticket.with_draft(turn.draft(Thing::Snapshot(snapshot.clone())));
         let (id, head) = (ticket.record.id, ticket.record.head);
-        let froze = self.volume.freeze(head, snapshot.volume).await;
-        let froze = froze.map_err(|error| Error::storage(VERB, error));
+        let froze = match self.volume.freeze(head, snapshot.volume).await {
+            Ok(()) => self.label_snapshot(VERB, &ticket.record, &snapshot).await,
+            Err(error) => Err(Error::storage(VERB, error)),
+        };
         if let Err(error) = froze.and_then(|()| ticket.check_cancelled()) {
             let error = self.undo(&ticket, error).await;
             drop(ticket);

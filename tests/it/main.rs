@@ -20,6 +20,7 @@ mod expected;
 mod files;
 #[cfg(feature = "github")]
 mod import;
+mod labels;
 mod listing;
 mod names;
 mod once;
