@@ -1,10 +1,14 @@
-//! The text beside a volume: a file in the volume's own folder, which goes with it.
+//! The text beside a volume: an extended attribute of an empty file in the volume's own folder, which goes with it.
+//!
+//! The attribute is written before the file gets its name, and a journal keeps both in this order, so that no power cut shows
+//! half of it and nothing has to be waited for. Where there is no room for one, or no attributes at all, the text is in the
+//! file, and on the disk before the file gets its name.
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, XattrFlags, fgetxattr, fsetxattr};
 use rustix::io::Errno;
 use workdisk::model::VolumeId;
 use workdisk::volume::MAX_LABEL;
@@ -16,8 +20,10 @@ use crate::store::Store;
 /// The name of the file, beside the folder of the volume's files.
 pub(crate) const LABEL: &str = "label";
 
+const ATTRIBUTE: &str = "user.workdisk.label";
+
 impl Store {
-    /// Replaces the file in one step. Its content is on the disk before its name is, so that no power cut leaves it empty.
+    /// Replaces the file in one step.
     pub(crate) fn set_label(&self, id: VolumeId, label: &str) -> Result<()> {
         const DOING: &str = "write a volume's label";
         if label.len() > MAX_LABEL {
@@ -33,18 +39,14 @@ impl Store {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
             let mode = Mode::RUSR | Mode::WUSR;
             let file = rustix::fs::openat(staging, draft.as_str(), flags, mode).doing(DOING)?;
-            let mut file = File::from(file);
-            let placed = file
-                .write_all(label.as_bytes())
-                .and_then(|()| file.sync_all())
-                .and_then(|()| {
-                    Ok(rustix::fs::renameat(
-                        staging,
-                        draft.as_str(),
-                        &volume,
-                        LABEL,
-                    )?)
-                });
+            let placed = write(File::from(file), label).and_then(|()| {
+                Ok(rustix::fs::renameat(
+                    staging,
+                    draft.as_str(),
+                    &volume,
+                    LABEL,
+                )?)
+            });
             if placed.is_err() {
                 self.discard(&[draft]);
             }
@@ -64,9 +66,7 @@ impl Store {
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error).doing(DOING),
         };
-        let mut bytes = Vec::new();
-        let mut most = File::from(file).take(MAX_LABEL as u64 + 1);
-        most.read_to_end(&mut bytes).doing(DOING)?;
+        let bytes = read(File::from(file)).doing(DOING)?;
         let text = String::from_utf8(bytes)
             .ok()
             .filter(|it| it.len() <= MAX_LABEL);
@@ -75,6 +75,30 @@ impl Store {
             problem: "it is not a label".to_owned(),
         })
     }
+}
+
+fn write(mut file: File, label: &str) -> std::io::Result<()> {
+    match fsetxattr(&file, ATTRIBUTE, label.as_bytes(), XattrFlags::CREATE) {
+        Ok(()) => return Ok(()),
+        // Without room for the text beside the file there may be room in it.
+        Err(Errno::OPNOTSUPP | Errno::NOSPC | Errno::TOOBIG | Errno::RANGE) => {}
+        Err(error) => return Err(error.into()),
+    }
+    file.write_all(label.as_bytes())?;
+    file.sync_all()
+}
+
+fn read(file: File) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; MAX_LABEL];
+    match fgetxattr(&file, ATTRIBUTE, &mut bytes[..]) {
+        Ok(length) => bytes.truncate(length),
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => {
+            bytes.clear();
+            file.take(MAX_LABEL as u64 + 1).read_to_end(&mut bytes)?;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(bytes)
 }
 
 /// Takes the label away that a copy of a volume's folder took over.

@@ -187,6 +187,8 @@ impl Store {
             let object = self.layout.data_path(id, kind).display().to_string();
             Ok(match walked {
                 Ok(_) => Vec::new(),
+                // What a session takes away meanwhile is not missing.
+                Err(error) if error.is_gone() && self.mounted().contains(&id) => Vec::new(),
                 Err(error) => {
                     let effect = format!("its files cannot all be read: {error}");
                     vec![VolumeFault::new(object, effect)]

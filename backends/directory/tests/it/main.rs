@@ -5,5 +5,6 @@
 mod copying;
 mod filesystems;
 mod holding;
+mod labels;
 mod opening;
 mod support;
