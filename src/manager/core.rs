@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
+use tokio::sync::RwLock;
 use tracing::Instrument;
 
 use super::once::{Draft, overtaken};
@@ -49,6 +50,8 @@ pub(super) struct Core {
     pub(super) locks: Locks<WorkspaceId>,
     /// The workspaces whose head is being labelled.
     pub(super) labelling: Locks<WorkspaceId>,
+    /// Held, with others, from before a commit that changes what a label tells until that is written.
+    pub(super) changes: RwLock<()>,
     /// The requests under keys that are being done.
     pub(super) turns: Locks<(AccountId, String)>,
 }

@@ -61,6 +61,7 @@ impl Account {
         let mut target = self.target(workspace);
         Core::detached(verb, self.id(), async move {
             core.admit(verb, &account, &mut target, &Wish::Edit).await?;
+            let _change = core.changes.read().await;
             let record = core
                 .update(verb, &account, &target, |before| {
                     Core::check_allowed(before, Action::Edit)?;

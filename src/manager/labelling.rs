@@ -54,6 +54,8 @@ impl Core {
 
     /// Renews the head's label after a commit that changed what it tells. What cannot be written stays stale until the next
     /// change or a repair.
+    ///
+    /// Whoever commits such a change holds [`changes`](Core::changes) since before, so that a check can wait for the label.
     pub(super) async fn relabel(&self, account: &AccountId, id: WorkspaceId) {
         if let Err(error) = self.renew_label(account, id).await {
             tracing::warn!(workspace = %id, %error, "a label is stale; a repair renews it");

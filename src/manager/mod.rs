@@ -4,12 +4,15 @@
 //! calls are made; [`Session`] keeps a running session.
 
 mod account;
+mod census;
+mod check;
 mod clone;
 mod core;
 mod create;
 mod delete;
 mod edit;
 mod expected;
+mod fault;
 mod guard;
 #[cfg(feature = "github")]
 mod import;
@@ -17,6 +20,7 @@ mod import;
 mod import_handle;
 mod label;
 mod labelling;
+mod look;
 mod once;
 mod operation;
 mod options;
@@ -35,6 +39,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use account::Account;
+pub use check::{CheckProgress, CheckReport};
+pub use fault::{Fault, FaultKind, Mend};
 pub use guard::{EndSessionError, Session};
 #[cfg(feature = "github")]
 pub use import_handle::{Import, Imported};
@@ -257,6 +263,7 @@ impl WorkspaceManagerBuilder {
             patience: self.patience,
             locks: running::Locks::default(),
             labelling: running::Locks::default(),
+            changes: tokio::sync::RwLock::default(),
             #[cfg(feature = "github")]
             github: self.github,
             #[cfg(feature = "github")]

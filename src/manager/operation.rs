@@ -169,6 +169,7 @@ impl Core {
         apply: impl Fn(&mut WorkspaceRecord) + Send + Sync,
     ) -> Result<WorkspaceRecord, Error> {
         let (account, id) = (&ticket.record.account, ticket.record.id);
+        let _change = self.changes.read().await;
         let ended = self.update(ticket.verb, account, id, |before| {
             if before.operation.as_ref().map(|operation| operation.id) != Some(ticket.operation.id)
             {

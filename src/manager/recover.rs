@@ -170,6 +170,7 @@ impl Core {
             }
             Intent::Freeze { .. } | Intent::Snapshot { .. } | Intent::Restore { .. } => {
                 let made = operation.intent.fresh_volumes();
+                let change = self.changes.read().await;
                 let let_go = self.update(verb, account, id, |before| {
                     if before.operation.as_ref().map(|current| current.id) != Some(operation.id) {
                         return Ok(None);
@@ -179,15 +180,17 @@ impl Core {
                     record.discard.extend(&made);
                     Ok(Some(Step::visible(record)))
                 });
-                self.discard(verb, let_go.await?).await;
+                let record = let_go.await?;
                 // Somebody may have renamed the workspace meanwhile.
                 self.relabel(account, id).await;
+                drop(change);
+                self.discard(verb, record).await;
                 Ok(Some(Settled::Undone))
             }
         }
     }
 
-    async fn still_there(
+    pub(super) async fn still_there(
         &self,
         verb: &'static str,
         account: &AccountId,
@@ -200,7 +203,7 @@ impl Core {
     }
 
     /// Whether nobody runs an operation any more: it is asked, never guessed by age.
-    fn is_abandoned(&self, operation: &Operation) -> bool {
+    pub(super) fn is_abandoned(&self, operation: &Operation) -> bool {
         if operation.owner.is_same_process(&self.host.owner()) {
             return !is_running(operation.id);
         }
@@ -208,7 +211,7 @@ impl Core {
     }
 
     /// Judges a session. One that is starting and that nobody starts here any more was left behind by this process.
-    fn hold(&self, session: &SessionRecord) -> Hold {
+    pub(super) fn hold(&self, session: &SessionRecord) -> Hold {
         let host: &dyn Host = &*self.host;
         let ours = session.owner.is_same_process(&host.owner());
         if session.starting && ours && !is_running(*session.id.as_uuid()) {

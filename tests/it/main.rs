@@ -14,6 +14,7 @@ mod support;
 mod tree;
 
 mod backends;
+mod check;
 mod codes;
 mod crash;
 mod expected;

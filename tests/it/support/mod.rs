@@ -1,5 +1,6 @@
 //! A place for a store, a machine whose clocks and processes a test moves, and what most tests do.
 
+pub(crate) mod folder;
 pub(crate) mod machine;
 pub(crate) mod steps;
 
