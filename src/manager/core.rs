@@ -5,8 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedMutexGuard;
-use tokio::sync::RwLock;
+use tokio::sync::{OwnedMutexGuard, RwLock};
+use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use super::once::{Draft, overtaken};
@@ -119,13 +119,18 @@ impl Core {
         T: Send + 'static,
         B: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let task = tokio::spawn(Self::spanned(verb, Some(account), body));
-        async move {
-            task.await.unwrap_or_else(|error| {
-                let source = BackendError::unavailable("the operation was broken off");
-                Err(Error::storage(verb, source.with_source(error)))
-            })
-        }
+        Self::unbroken(verb, tokio::spawn(Self::spanned(verb, Some(account), body)))
+    }
+
+    /// What a task of its own answers.
+    pub(super) async fn unbroken<T>(
+        verb: &'static str,
+        task: JoinHandle<Result<T, Error>>,
+    ) -> Result<T, Error> {
+        task.await.unwrap_or_else(|error| {
+            let source = BackendError::unavailable("the operation was broken off");
+            Err(Error::storage(verb, source.with_source(error)))
+        })
     }
 
     /// Runs a verb's body in a span of its own, and notes how it ended. What stands in a span or an event is a name or an id,

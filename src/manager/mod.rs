@@ -26,6 +26,7 @@ mod operation;
 mod options;
 mod query;
 mod recover;
+mod repair;
 mod restore;
 mod running;
 mod session;
@@ -51,6 +52,7 @@ pub use options::{
     RestoreSnapshot, SessionInfo, StartSession, WorkspacePage,
 };
 pub use recover::RecoveryReport;
+pub use repair::RepairReport;
 
 use self::core::{Core, Patience};
 use crate::error::{BackendError, Error};

@@ -49,6 +49,15 @@ enum Settled {
 impl Core {
     /// Settles everything that dead processes left, in all accounts.
     pub(super) async fn recover(self: &Arc<Self>) -> Result<RecoveryReport, Error> {
+        self.recover_within(None).await
+    }
+
+    /// The same, in one account alone if one is given.
+    pub(super) async fn recover_within(
+        self: &Arc<Self>,
+        scope: Option<&AccountId>,
+    ) -> Result<RecoveryReport, Error> {
+        let within = |record: &&WorkspaceRecord| scope.is_none_or(|it| *it == record.account);
         let mut report = RecoveryReport::default();
         let mut after = None;
         loop {
@@ -56,7 +65,7 @@ impl Core {
             let page = page.map_err(|error| Error::storage(VERB, error))?;
             let Some(last) = page.last() else { break };
             after = Some(last.id);
-            for record in &page {
+            for record in page.iter().filter(within) {
                 let settled = self.settle_in_flight(VERB, record).await;
                 report.note(record.id, settled);
             }
@@ -67,7 +76,7 @@ impl Core {
             let page = page.map_err(|error| Error::storage(VERB, error))?;
             let Some(last) = page.last() else { break };
             after = session_position(last);
-            for record in &page {
+            for record in page.iter().filter(within) {
                 let settled = self.settle_session(VERB, record).await;
                 report.note(record.id, settled);
             }

@@ -27,5 +27,6 @@ mod names;
 mod once;
 mod races;
 mod random;
+mod repair;
 mod schedule;
 mod sessions;
