@@ -8,7 +8,7 @@ use workdisk::manager::{
 use workdisk::metadata::{Change, Outcome};
 use workdisk::model::{VolumeId, WorkspaceId, WorkspaceRecord};
 
-use crate::support::folder::{Folder, Opened, record_key};
+use crate::folder::{Folder, Opened, record_key};
 use crate::support::steps::Break;
 use crate::support::{Backing, Bench, SANDBOX, write};
 use crate::tree::manifest;

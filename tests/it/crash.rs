@@ -42,6 +42,7 @@ async fn stop_at_every_step_on(backing: Backing, run: Run, done: &[&str], holds:
             let broken = bench.steps.has_broken();
             bench.crash().await;
             bench.assert_no_orphan().await;
+            bench.assert_sound().await;
             assert!(
                 bench.manager.recover().await.unwrap().is_empty(),
                 "{:?}",

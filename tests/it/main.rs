@@ -19,6 +19,7 @@ mod codes;
 mod crash;
 mod expected;
 mod files;
+mod folder;
 #[cfg(feature = "github")]
 mod import;
 mod labels;

@@ -6,7 +6,7 @@ use workdisk::manager::{
 use workdisk::metadata::{Change, Outcome};
 use workdisk::model::{Status, VolumeId, WorkspaceId, WorkspaceRecord};
 
-use crate::support::folder::{Folder, Opened};
+use crate::folder::{Folder, Opened};
 use crate::support::steps::Break;
 use crate::support::{Bench, OK, SANDBOX, code, read, write};
 

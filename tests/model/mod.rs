@@ -338,6 +338,7 @@ impl Run {
         self.oracle.crash();
         self.compare().await;
         self.bench.assert_no_orphan().await;
+        self.bench.assert_sound().await;
         for (id, expected) in &self.oracle.workspaces {
             let account = self.account(expected.of_stranger);
             let session_type = expected.session_type();

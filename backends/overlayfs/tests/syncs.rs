@@ -21,8 +21,9 @@ const ROOT: &str = "WORKDISK_TEST_ROOT";
 /// What is looked for, and never found, before each call and after the last one.
 const MARK: &str = "/workdisk counts ";
 
-const CALLS: [&str; 8] = [
+const CALLS: [&str; 9] = [
     "create",
+    "label",
     "mount",
     "unmount",
     "freeze",
@@ -42,6 +43,8 @@ async fn work(root: &Path) {
     };
     next();
     volumes.create(id).await.unwrap();
+    next();
+    volumes.set_label(id, "label").await.unwrap();
     next();
     let path = volumes.mount(id).await.unwrap();
     std::fs::write(path.join("file"), "content").unwrap();
@@ -109,7 +112,7 @@ fn call_waits_once_where_the_disk_keeps_order() {
         println!("{system:?}: {waits:?}");
         for (call, count) in waits {
             match call {
-                "mount" => assert_eq!(count, 0, "{call} on {system:?}"),
+                "mount" | "label" => assert_eq!(count, 0, "{call} on {system:?}"),
                 _ if system != FileSystem::Btrfs => assert_eq!(count, 1, "{call} on {system:?}"),
                 // It keeps no order, so that each step waits for the one before.
                 "create" | "freeze" | "fork" | "remove" => assert!(count > 1, "{call}"),

@@ -1,6 +1,5 @@
 //! A place for a store, a machine whose clocks and processes a test moves, and what most tests do.
 
-pub(crate) mod folder;
 pub(crate) mod machine;
 pub(crate) mod steps;
 
@@ -9,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use workdisk::manager::{CreateWorkspace, StartSession};
+use workdisk::manager::{CreateWorkspace, Fault, FaultKind, StartSession};
 use workdisk::model::{SessionType, Workspace, WorkspaceFilter, WorkspaceId};
 use workdisk::{Account, BackendErrorKind, Error, Metadata, Volume, WorkspaceManager};
 use workdisk_conformance::Skip;
@@ -147,6 +146,14 @@ impl Bench {
             .create(CreateWorkspace::new(SANDBOX).with_name(name))
             .await
             .unwrap()
+    }
+
+    /// A check finds nothing but labels that a crash left out of date, and a repair leaves nothing.
+    pub(crate) async fn assert_sound(&self) {
+        let found = self.manager.check().await.unwrap().faults;
+        let worse = |fault: &Fault| fault.kind != FaultKind::Label;
+        assert!(!found.iter().any(worse), "{found:?}");
+        assert_eq!(self.manager.repair().await.unwrap().left, []);
     }
 
     /// Every volume that exists is named by a record, and every one that is named exists.

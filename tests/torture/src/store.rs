@@ -19,8 +19,6 @@ const ACCOUNTS: usize = 4;
 
 pub(crate) struct Store {
     pub(crate) manager: WorkspaceManager,
-    pub(crate) metadata: Arc<SledMetadata>,
-    pub(crate) volumes: Arc<OverlayVolume>,
 }
 
 impl Store {
@@ -39,16 +37,12 @@ impl Store {
     async fn open_with(folder: &Path, options: OverlayOptions) -> Result<Self> {
         let metadata = Arc::new(SledMetadata::open(folder.join("metadata")).await?);
         let volumes = Arc::new(OverlayVolume::open_with(options).await?);
-        let manager = WorkspaceManager::builder(metadata.clone(), volumes.clone())
+        let manager = WorkspaceManager::builder(metadata, volumes)
             .with_session_host(Arc::new(ProcessSessionHost::new(GRACE)))
             .with_unmount_patience(GRACE)
             .open()
             .await?;
-        Ok(Self {
-            manager,
-            metadata,
-            volumes,
-        })
+        Ok(Self { manager })
     }
 
     /// The account of a caller, of which several share one.

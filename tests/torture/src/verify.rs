@@ -1,13 +1,13 @@
 //! Opens what was left, proves that it is in order, and tells what is there.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use tokio::task::JoinSet;
-use workdisk::manager::{CloneWorkspace, CreateWorkspace, Force, ListWorkspaces, RestoreSnapshot};
-use workdisk::metadata::volumes_of;
-use workdisk::model::{SessionType, Status, Workspace, WorkspaceFilter, WorkspaceId};
-use workdisk::{Account, Metadata, Volume};
+use workdisk::Account;
+use workdisk::manager::{
+    CloneWorkspace, CreateWorkspace, Fault, FaultKind, Force, ListWorkspaces, RestoreSnapshot,
+};
+use workdisk::model::{SessionType, Status, Workspace, WorkspaceId};
 
 use crate::call::in_session;
 use crate::state::{Held, State};
@@ -17,7 +17,7 @@ use crate::{Result, files};
 /// Opens a store, which recovers it, and asks of it
 /// - that a second recovery finds nothing to do,
 /// - that every workspace is ready, and every head and snapshot can be read,
-/// - that the records agree, every volume is named, every one that is named exists, and none has a fault,
+/// - that a check finds nothing but labels that are out of date, and that a repair renews those,
 /// - that a round of ordinary calls goes through.
 pub(crate) async fn run(folder: &Path) -> Result<State> {
     let store = Store::open(folder).await?;
@@ -97,31 +97,19 @@ async fn ordinary_round(account: &Account) -> Result<()> {
     Ok(())
 }
 
-/// Checks the records, compares the volumes that exist with those that are named, and reads each.
+/// A crash can come between a change and the label that tells of it, which a repair then renews. Nothing else may be
+/// wrong, and no label may be torn.
 async fn check(store: &Store) -> Result<()> {
-    let faults = store.metadata.check(None).await?;
-    if !faults.is_empty() {
-        return Err(format!("the records have faults: {faults:?}").into());
+    let found = store.manager.check().await?.faults;
+    let is_worse =
+        |fault: &&Fault| fault.kind != FaultKind::Label || fault.effect.contains("is damaged");
+    let wrong: Vec<&Fault> = found.iter().filter(is_worse).collect();
+    if !wrong.is_empty() {
+        return Err(format!("a check found {wrong:?}").into());
     }
-    let (all, most) = (WorkspaceFilter::default(), usize::MAX);
-    let mut named = BTreeSet::new();
-    for account in store.accounts()? {
-        for record in store.metadata.list(account.id(), &all, None, most).await? {
-            named.extend(volumes_of(&record));
-            let snapshots = store.metadata.snapshots(record.id, None, most).await?;
-            named.extend(snapshots.iter().map(|snapshot| snapshot.volume));
-        }
-    }
-    let volumes = store.volumes.list(None, most).await?;
-    let exist: BTreeSet<_> = volumes.iter().map(|volume| volume.id).collect();
-    if exist != named {
-        return Err(format!("volumes that exist: {exist:?}, and are named: {named:?}").into());
-    }
-    for id in exist {
-        let faults = store.volumes.check(id).await?;
-        if !faults.is_empty() {
-            return Err(format!("volume {id} has faults: {faults:?}").into());
-        }
+    let left = store.manager.repair().await?.left;
+    if !left.is_empty() {
+        return Err(format!("a repair left {left:?}").into());
     }
     Ok(())
 }

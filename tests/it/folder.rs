@@ -13,7 +13,7 @@ use workdisk_directory::DirectoryVolume;
 use workdisk_overlayfs::OverlayVolume;
 use workdisk_sled::SledMetadata;
 
-use super::{Backing, SANDBOX};
+use crate::support::{Backing, SANDBOX};
 
 /// A folder with a sled store in `metadata` and volumes in `volumes`.
 pub(crate) struct Folder {
@@ -58,14 +58,19 @@ impl Folder {
     pub(crate) async fn volumes(&self) -> Result<Arc<dyn Volume>, BackendError> {
         let path = self.path("volumes");
         Ok(match self.backing {
-            Backing::Directory => Arc::new(DirectoryVolume::open(path).await?),
-            Backing::Overlayfs => Arc::new(OverlayVolume::open(path).await?),
+            Backing::Directory => {
+                Arc::new(once_free(async || DirectoryVolume::open(&path).await).await?)
+            }
+            Backing::Overlayfs => {
+                Arc::new(once_free(async || OverlayVolume::open(&path).await).await?)
+            }
         })
     }
 
     pub(crate) async fn metadata(&self) -> Result<Arc<dyn Metadata>, BackendError> {
-        let metadata = SledMetadata::open(self.path("metadata")).await?;
-        Ok(Arc::new(metadata))
+        let path = self.path("metadata");
+        let metadata = once_free(async || SledMetadata::open(&path).await);
+        Ok(Arc::new(metadata.await?))
     }
 
     pub(crate) async fn open(&self) -> Opened {
@@ -99,6 +104,18 @@ impl Folder {
             let text = serde_json::to_vec(&record).unwrap();
             db.insert(key, [&bytes[..1], &text].concat()).unwrap();
         });
+    }
+}
+
+/// Opens what was just closed: the tasks of its sessions let go of it once they are polled.
+async fn once_free<T>(open: impl AsyncFn() -> Result<T, BackendError>) -> Result<T, BackendError> {
+    loop {
+        match open().await {
+            Err(error) if *error.kind() == BackendErrorKind::InUse => {
+                tokio::task::yield_now().await;
+            }
+            opened => return opened,
+        }
     }
 }
 
