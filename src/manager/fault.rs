@@ -59,7 +59,8 @@ pub enum Mend {
     CloneThenDelete,
     /// A person renames one of the workspaces, by its id.
     Rename,
-    /// A person brings the records back: from a copy, or from what stands beside the volumes.
+    /// A person brings the records back: from a copy, or from what stands beside the volumes by
+    /// [`WorkspaceManagerBuilder::rebuild`](super::WorkspaceManagerBuilder::rebuild).
     BringBack,
     /// A person decides whether the files are still wanted. Nothing removes them.
     Decide,

@@ -25,6 +25,7 @@ mod once;
 mod operation;
 mod options;
 mod query;
+mod rebuild;
 mod recover;
 mod repair;
 mod restore;
@@ -51,11 +52,12 @@ pub use options::{
     BulkDeleted, CloneWorkspace, CreateWorkspace, Force, LeaseTerm, ListWorkspaces, MountMode,
     RestoreSnapshot, SessionInfo, StartSession, WorkspacePage,
 };
+pub use rebuild::RebuildReport;
 pub use recover::RecoveryReport;
 pub use repair::RepairReport;
 
 use self::core::{Core, Patience};
-use crate::error::{BackendError, Error};
+use crate::error::{BackendError, BackendErrorKind, Error};
 use crate::metadata::Metadata;
 use crate::model::AccountId;
 use crate::session::{Host, ProcessSessionHost, SessionHost, SystemHost};
@@ -239,22 +241,29 @@ impl WorkspaceManagerBuilder {
     ///
     /// # Errors
     /// [`StorageCorrupt`](Error::StorageCorrupt) if the volumes belong to another metadata store or to a newer state of this
-    /// one, so that a recovery could remove what is not its own; those of the storage.
+    /// one, so that a recovery could remove what is not its own; those of the storage. The metadata is then lost, old or
+    /// another's: bring the right one back, [`rebuild`](Self::rebuild) the records in an empty one, or
+    /// [adopt](Self::with_adopted_volumes) the volumes.
     pub async fn open(self) -> Result<WorkspaceManager, Error> {
         Core::spanned(VERB, None, Box::pin(self.open_stores())).await
     }
 
+    /// The machine that was given, or this one.
+    fn host(&self) -> Result<Arc<dyn Host>, Error> {
+        if let Some(host) = &self.host {
+            return Ok(Arc::clone(host));
+        }
+        let host = SystemHost::new()
+            .map_err(|error| Error::storage(VERB, BackendError::io("cannot read /proc", error)))?;
+        Ok(Arc::new(host))
+    }
+
     async fn open_stores(self) -> Result<WorkspaceManager, Error> {
-        let host = match self.host {
-            Some(host) => host,
-            None => Arc::new(SystemHost::new().map_err(|error| {
-                Error::storage(VERB, BackendError::io("cannot read /proc", error))
-            })?),
-        };
+        let host = self.host()?;
         let generation = self.metadata.begin().await;
         let generation = generation.map_err(|error| Error::storage(VERB, error))?;
         let bound = self.volume.bind(generation, self.adopt).await;
-        bound.map_err(|error| Error::storage(VERB, error))?;
+        bound.map_err(|error| Error::storage(VERB, advised(error)))?;
         let info = self.volume.info();
         let core = Arc::new(Core {
             metadata: self.metadata,
@@ -283,4 +292,15 @@ impl WorkspaceManagerBuilder {
             recovered: Arc::new(recovered),
         })
     }
+}
+
+/// Says what there is to do where the two stores do not belong together.
+fn advised(error: BackendError) -> BackendError {
+    if *error.kind() != BackendErrorKind::Mismatch {
+        return error;
+    }
+    let message = format!(
+        "{error}; nothing was touched: bring the right metadata back, rebuild the records from what stands beside the volumes, or adopt the volumes"
+    );
+    BackendError::new(BackendErrorKind::Mismatch, message).with_source(error)
 }

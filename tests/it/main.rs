@@ -28,6 +28,7 @@ mod names;
 mod once;
 mod races;
 mod random;
+mod rebuild;
 mod repair;
 mod schedule;
 mod sessions;
