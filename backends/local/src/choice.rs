@@ -60,12 +60,16 @@ pub(crate) async fn open_volume(
     Ok((volume, choice))
 }
 
-async fn choose(folder: &Path, preference: VolumePreference) -> Result<VolumeChoice, Error> {
+/// Which volumes a folder has.
+pub(crate) fn existing(folder: &Path) -> Option<&'static str> {
     let has = |backend: &str| folder.join(backend).join("format.json").exists();
-    let existing = [OVERLAYFS, DIRECTORY]
+    [OVERLAYFS, DIRECTORY]
         .into_iter()
-        .find(|backend| has(backend));
-    if let Some(backend) = existing {
+        .find(|backend| has(backend))
+}
+
+async fn choose(folder: &Path, preference: VolumePreference) -> Result<VolumeChoice, Error> {
+    if let Some(backend) = existing(folder) {
         let unwanted = match preference {
             VolumePreference::Best => false,
             VolumePreference::Overlayfs => backend != OVERLAYFS,

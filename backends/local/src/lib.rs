@@ -18,6 +18,7 @@
 //! btrfs). Without them the directory volume serves, which copies. One process opens a folder at a time.
 
 mod choice;
+mod rebuild;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use workdisk::manager::{WorkspaceManager, WorkspaceManagerBuilder};
 use workdisk_sled::SledMetadata;
 
 pub use choice::{VolumeChoice, VolumePreference};
+pub use rebuild::{Rebuilt, rebuild};
 
 /// A data folder that is open.
 #[derive(Clone, Debug)]
@@ -60,7 +62,8 @@ pub async fn open(folder: impl AsRef<Path>) -> Result<Local, Error> {
 /// # Errors
 /// - [`StorageUnavailable`](Error::StorageUnavailable) if another process has the folder open, if it can't be read or
 ///   written, or if its volume can't be used on this host, saying what to do;
-/// - [`StorageCorrupt`](Error::StorageCorrupt) if a store is damaged, or the two do not belong together;
+/// - [`StorageCorrupt`](Error::StorageCorrupt) if a store is damaged, or the two do not belong together: [`rebuild`] then
+///   makes the records again;
 /// - [`InvalidRequest`](Error::InvalidRequest) if the folder holds files of the volume that was not asked for.
 pub async fn open_with(
     folder: impl AsRef<Path>,
