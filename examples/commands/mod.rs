@@ -1,6 +1,7 @@
 //! The commands, one a file. Each answers what it has to say; [`print`] says it.
 
 mod bench;
+mod check;
 mod child;
 mod clone;
 mod completions;
@@ -8,12 +9,15 @@ mod confirm;
 mod create;
 mod delete;
 mod export;
+mod fault;
 mod gc;
 mod list;
 mod load;
 pub(crate) mod print;
 mod progress;
+mod rebuild;
 mod rename;
+mod repair;
 mod run;
 mod session;
 mod shell;
@@ -74,6 +78,9 @@ impl Answer {
     }
 }
 
+/// The exit status of faults that are found or left.
+const FAULTY: u8 = 3;
+
 /// A workspace's name in quotes, or its id.
 fn quoted(workspace: &Workspace) -> String {
     match &workspace.name {
@@ -99,6 +106,9 @@ pub(crate) enum Command {
     Snapshot(snapshot::Snapshot),
     #[command(visible_alias = "rm")]
     Delete(delete::Delete),
+    Check(check::Check),
+    Repair(repair::Repair),
+    Rebuild(rebuild::Rebuild),
     Gc(gc::Gc),
     Export(export::Export),
     Load(load::Load),
@@ -120,6 +130,9 @@ impl Command {
             Command::Session(command) => command.run(context).await,
             Command::Snapshot(command) => command.run(context).await,
             Command::Delete(command) => command.run(context).await,
+            Command::Check(command) => command.run(context).await,
+            Command::Repair(command) => command.run(context).await,
+            Command::Rebuild(command) => command.run(context).await,
             Command::Gc(command) => command.run(context).await,
             Command::Export(command) => command.run(context).await,
             Command::Load(command) => command.run(context).await,

@@ -10,6 +10,9 @@ const USAGE: u8 = 2;
 const STORAGE: u8 = 3;
 const SERVER: u8 = 4;
 
+/// What to do about records that are lost.
+pub(crate) const REBUILD: &str = "`workdisk rebuild` makes the records anew from what stands beside the files; `workdisk load` reads an export instead";
+
 /// Why a command failed: a stable code, what happened, and what to do next.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -102,6 +105,13 @@ impl From<Error> for Failure {
                 failure.with_advice(
                     "wait longer with --wait SECONDS, or, if a server has it open, ask that with --url",
                 )
+            }
+            // What does not open cannot be checked or repaired.
+            Error::StorageCorrupt { operation, source, .. }
+                if *source.kind() == BackendErrorKind::Mismatch
+                    || operation.starts_with("open") =>
+            {
+                failure.with_advice(REBUILD)
             }
             _ => failure,
         }

@@ -11,9 +11,10 @@ use workdisk::manager::{
 };
 use workdisk::model::SessionId;
 use workdisk::{Account, BackendErrorKind, Error, WorkspaceManager};
-use workdisk_local::{Local, VolumePreference};
+use workdisk_local::{Local, Rebuilt, VolumePreference};
 use workdisk_sled::SledMetadata;
 
+use super::failure::REBUILD;
 use super::{BULK_LIMIT, Deleted, Failure, Place, Recovered, Result, Session};
 use crate::views::{Snapshot, Workspace};
 
@@ -52,10 +53,34 @@ impl FolderTarget {
         if self.path.join("metadata").is_dir() {
             return Ok(());
         }
+        if self.check_volumes().is_ok() {
+            let detail = format!("the metadata of {} is gone", self.path.display());
+            let failure = Failure::usage("metadata_lost", detail);
+            return Err(failure.with_advice(REBUILD));
+        }
         let detail = format!("there is no data folder at {}", self.path.display());
         Err(Failure::usage("data_dir_not_found", detail).with_advice(
             "name it with --data-dir or WORKDISK_DATA_DIR, or make it with `workdisk create`",
         ))
+    }
+
+    /// Refuses a folder without files to make records from.
+    pub(crate) fn check_volumes(&self) -> Result<()> {
+        let has = |backend: &str| self.path.join(backend).join("format.json").is_file();
+        if ["overlayfs", "directory"].into_iter().any(has) {
+            return Ok(());
+        }
+        let detail = format!(
+            "there are no files of workspaces in {}",
+            self.path.display()
+        );
+        Err(Failure::usage("data_dir_not_found", detail)
+            .with_advice("name the data folder with --data-dir or WORKDISK_DATA_DIR"))
+    }
+
+    /// Makes the records anew.
+    pub(crate) async fn rebuild(&self) -> Result<Rebuilt> {
+        self.when_free(|| workdisk_local::rebuild(&self.path)).await
     }
 
     /// Opens both stores, once no other process has them.

@@ -122,3 +122,95 @@ fn names(bench: &Bench) -> Vec<std::ffi::OsString> {
     names.sort();
     names
 }
+
+#[test]
+fn check_of_a_sound_folder_finds_nothing() {
+    let bench = Bench::with_workspace("one");
+    bench.done(["snapshot", "create", "one", "v1"]);
+    bench.done(["create", "two", "--account", "other"]);
+    assert_eq!(
+        bench.done(["check"]),
+        "no fault in 2 workspaces and 3 volumes\n"
+    );
+    let told = bench.json(["check"]);
+    assert_eq!(told["faults"], serde_json::json!([]));
+    assert_eq!(told["workspaces"], 2);
+    assert_eq!(bench.done(["repair"]), "0 faults mended, 0 left\n");
+}
+
+#[test]
+fn faults_are_told_with_what_mends_them_and_by_the_status() {
+    let bench = Bench::new();
+    bench.done(["create", "one", "--volume", "directory"]);
+    let id = bench.json(["show", "one"])["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let disk = bench.done(["run", "one", "--", "pwd"]);
+    let label = std::path::Path::new(disk.trim()).with_file_name("label");
+    std::fs::remove_file(label).unwrap();
+    let checked = bench.run(["check"]);
+    assert_eq!(checked.status, 3, "{checked:?}");
+    assert!(
+        checked.out.contains("`workdisk repair` mends it"),
+        "{checked:?}"
+    );
+    assert!(
+        checked
+            .out
+            .ends_with("1 fault in 1 workspace and 1 volume\n")
+    );
+    assert!(bench.done(["repair"]).ends_with("1 fault mended, 0 left\n"));
+    bench.done(["check"]);
+    std::fs::remove_dir_all(disk.trim()).unwrap();
+    let repaired = bench.run(["repair", "--json"]);
+    assert_eq!(repaired.status, 3, "{repaired:?}");
+    let told: Value = serde_json::from_str(&repaired.out).unwrap();
+    assert_eq!(told["left"][0]["mend"], "delete_workspace");
+    assert_eq!(told["left"][0]["workspace"], id);
+    let told = bench.run(["check"]);
+    assert!(
+        told.out.contains(&format!("`workdisk delete {id}`")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn lost_metadata_is_rebuilt_and_each_failure_on_the_way_names_it() {
+    let bench = Bench::with_workspace("one");
+    bench.write("one", "file", "kept");
+    bench.done(["snapshot", "create", "one", "v1"]);
+    std::fs::rename(bench.data().join("metadata"), bench.folder().join("lost")).unwrap();
+    let refused = bench.run(["list"]);
+    assert_eq!(refused.failure().0, 2);
+    assert!(refused.err.contains("`workdisk rebuild`"), "{refused:?}");
+    // A creation makes new metadata, which the files are not of.
+    let refused = bench.run(["create", "two"]);
+    assert_eq!(refused.failure().0, 3);
+    assert!(refused.err.contains("`workdisk rebuild`"), "{refused:?}");
+    let refused = bench.run(["rebuild"]);
+    assert!(refused.err.contains("--yes"), "{refused:?}");
+    let told = bench.done(["rebuild", "--yes"]);
+    assert!(
+        told.ends_with("rebuilt 1 workspace and 1 snapshot\n"),
+        "{told}"
+    );
+    assert!(told.contains("metadata.lost"), "{told}");
+    bench.done(["check"]);
+    assert_eq!(bench.read("one", "file"), "kept");
+    let listed = bench.json(["snapshot", "list", "one"]);
+    assert_eq!(listed["snapshots"][0]["name"], "v1");
+    let refused = bench.run(["rebuild", "--yes"]);
+    assert_eq!(refused.failure().0, 1);
+    assert!(refused.err.contains("move it away first"), "{refused:?}");
+}
+
+#[test]
+fn mending_works_on_a_data_folder_and_not_on_a_server() {
+    let bench = Bench::new();
+    for command in ["check", "repair", "rebuild"] {
+        let refused = bench.run([command, "--url", "http://127.0.0.1:1"]);
+        assert_eq!(refused.failure().0, 2);
+        assert!(refused.err.contains("[unsupported]"), "{refused:?}");
+    }
+}
