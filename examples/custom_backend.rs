@@ -279,6 +279,16 @@ impl Metadata for JsonMetadata {
         .await
     }
 
+    async fn take_back(&self, generation: Generation) -> Result<()> {
+        self.change(move |records| {
+            if generation == Generation::new(records.store, records.generation) {
+                records.generation -= 1;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn commit(&self, change: Change) -> Result<Outcome> {
         self.change(|records| records.apply(change)).await
     }

@@ -6,7 +6,8 @@
 //! is one opening of the store by a manager.
 //!
 //! # Lifecycle
-//! A manager calls [`begin`](Metadata::begin) once, then reads and commits. Every decision is the manager's: it reads a
+//! A manager calls [`begin`](Metadata::begin) once, and [`take_back`](Metadata::take_back) if the volumes refuse the store;
+//! then it reads and commits. Every decision is the manager's: it reads a
 //! record, decides, and commits a change that says which version it decided on. The store's part is to apply the change
 //! whole or not at all, only if the version still holds and the names are still free, and to find records again by id,
 //! by name, by account, and by what is in flight.
@@ -192,9 +193,13 @@ impl MetadataFault {
 pub trait Metadata: fmt::Debug + Send + Sync + 'static {
     /// Begins a generation: counts the opening and answers its number.
     ///
-    /// The number MUST be durable before it is answered and greater than every earlier one of the store. The store id is
-    /// the same in every generation.
+    /// The number MUST be durable before it is answered and greater than every earlier one of the store that was not taken
+    /// back. The store id is the same in every generation.
     async fn begin(&self) -> Result<Generation, BackendError>;
+
+    /// Takes back a generation that the volumes refused, durably, as if it had not begun: a store that is older than its
+    /// volumes must not catch up with them by being opened again and again. Nothing happens if it is not the store's last.
+    async fn take_back(&self, generation: Generation) -> Result<(), BackendError>;
 
     /// Applies a change, or says why not.
     ///
@@ -336,6 +341,10 @@ pub fn volumes_of(record: &WorkspaceRecord) -> Vec<VolumeId> {
 impl<M: Metadata + ?Sized> Metadata for Arc<M> {
     async fn begin(&self) -> Result<Generation, BackendError> {
         (**self).begin().await
+    }
+
+    async fn take_back(&self, generation: Generation) -> Result<(), BackendError> {
+        (**self).take_back(generation).await
     }
 
     async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {

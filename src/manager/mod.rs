@@ -262,8 +262,14 @@ impl WorkspaceManagerBuilder {
         let host = self.host()?;
         let generation = self.metadata.begin().await;
         let generation = generation.map_err(|error| Error::storage(VERB, error))?;
-        let bound = self.volume.bind(generation, self.adopt).await;
-        bound.map_err(|error| Error::storage(VERB, advised(error)))?;
+        if let Err(error) = self.volume.bind(generation, self.adopt).await {
+            if *error.kind() == BackendErrorKind::Mismatch
+                && let Err(error) = self.metadata.take_back(generation).await
+            {
+                tracing::warn!(%error, "the opening that was refused is counted");
+            }
+            return Err(Error::storage(VERB, advised(error)));
+        }
         let info = self.volume.info();
         let core = Arc::new(Core {
             metadata: self.metadata,

@@ -81,7 +81,10 @@ async fn refuse_if_known(metadata: &Path, volume: &Arc<dyn Volume>) -> Result<()
         Err(error) => return Err(storage(error)),
     };
     match volume.bind(generation, false).await {
-        Err(error) if *error.kind() == BackendErrorKind::Mismatch => Ok(()),
+        // It is put aside as it was.
+        Err(error) if *error.kind() == BackendErrorKind::Mismatch => {
+            store.take_back(generation).await.map_err(storage)
+        }
         Err(error) => Err(storage(error)),
         Ok(()) => {
             let reason = format!(

@@ -47,6 +47,11 @@ impl Metadata for MemoryMetadata {
         Ok(self.records().begin())
     }
 
+    async fn take_back(&self, generation: Generation) -> Result<(), BackendError> {
+        self.records().take_back(generation);
+        Ok(())
+    }
+
     async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
         self.records().commit(change).map_err(BackendError::from)
     }

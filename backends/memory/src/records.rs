@@ -42,6 +42,12 @@ impl Records {
         Generation::new(self.store, self.generation)
     }
 
+    pub(crate) fn take_back(&mut self, generation: Generation) {
+        if generation == Generation::new(self.store, self.generation) {
+            self.generation -= 1;
+        }
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &WorkspaceRecord> {
         self.records.values()
     }

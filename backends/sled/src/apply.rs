@@ -48,6 +48,18 @@ pub(crate) fn close(db: &Db) -> Result<Judged<Marker>> {
     Ok((Marker { store, closings }, Some(batch)))
 }
 
+/// Counts an opening off again, if it is the last.
+pub(crate) fn take_back(db: &Db, generation: Generation) -> Result<Judged<()>> {
+    let mut format = format(db)?;
+    if generation != Generation::new(format.store, format.generation) {
+        return Ok(((), None));
+    }
+    format.generation = format.generation.saturating_sub(1);
+    let mut batch = Batch::default();
+    batch.insert(keys::FORMAT, encode(&format)?);
+    Ok(((), Some(batch)))
+}
+
 /// Judges a change. What it writes is one batch, which sled writes whole or not at all.
 pub(crate) fn judge(db: &Db, change: Change) -> Result<Judged<Outcome>> {
     let mut batch = Batch::default();

@@ -163,6 +163,11 @@ impl Metadata for SledMetadata {
         self.ask(Request::Begin).await
     }
 
+    async fn take_back(&self, generation: Generation) -> Result<(), BackendError> {
+        self.ask(|answer| Request::TakeBack(generation, answer))
+            .await
+    }
+
     async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
         self.ask(|answer| Request::Commit(Box::new(change), answer))
             .await

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use workdisk::metadata::{Change, Generation, MetadataFault, Outcome};
 use workdisk::model::Timestamp;
 
-use crate::apply::{self, Judged, begin, forget_receipts, judge};
+use crate::apply::{self, Judged, begin, forget_receipts, judge, take_back};
 use crate::audit::{self, Mending, Suspect};
 use crate::error::{Result, StoreError};
 use crate::room::Room;
@@ -23,6 +23,7 @@ type Answer<T> = oneshot::Sender<Result<T>>;
 #[derive(Debug)]
 pub(crate) enum Request {
     Begin(Answer<Generation>),
+    TakeBack(Generation, Answer<()>),
     Commit(Box<Change>, Answer<Outcome>),
     Audit(Vec<Suspect>, Mending, Answer<Vec<MetadataFault>>),
     ForgetReceipts(Timestamp, usize, Answer<usize>),
@@ -151,6 +152,11 @@ impl State {
             match request {
                 Request::Begin(answer) => {
                     let result = self.guarded(false, begin);
+                    written |= result.is_ok();
+                    answers.push(Box::new(move |failed| reply(answer, result, failed)));
+                }
+                Request::TakeBack(generation, answer) => {
+                    let result = self.guarded(false, |db| take_back(db, generation));
                     written |= result.is_ok();
                     answers.push(Box::new(move |failed| reply(answer, result, failed)));
                 }

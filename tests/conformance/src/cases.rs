@@ -121,6 +121,8 @@ macro_rules! for_each_metadata_case {
                 every_generation_is_greater
                 generation_grows_over_reopening
                 generations_begun_at_once_differ
+                generation_that_is_taken_back_is_not_counted
+                only_the_last_generation_is_taken_back
                 stores_have_ids_of_their_own
             }
         }

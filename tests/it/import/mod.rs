@@ -76,6 +76,12 @@ impl Stage {
         look: impl FnOnce(&Imported, &Path) -> T,
     ) -> T {
         let imported = self.bench.import(wanted).await.unwrap();
+        let faults = self.bench.manager.check().await.unwrap().faults;
+        assert_eq!(
+            faults,
+            [],
+            "what stands beside the disk tells of the import"
+        );
         let account = &self.bench.account;
         let looked = in_session(account, imported.workspace.id, |root| {
             look(&imported, &root.join("workspace"))

@@ -146,6 +146,10 @@ impl Metadata for SteppedMetadata {
         self.inner.begin().await
     }
 
+    async fn take_back(&self, generation: Generation) -> Result<(), BackendError> {
+        self.inner.take_back(generation).await
+    }
+
     async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
         self.steps.step("commit", self.inner.commit(change)).await
     }

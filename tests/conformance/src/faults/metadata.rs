@@ -38,6 +38,11 @@ impl Metadata for FaultyMetadata {
         self.faults.pass(Method::Begin, self.inner.begin()).await
     }
 
+    async fn take_back(&self, generation: Generation) -> Result<(), BackendError> {
+        let call = self.inner.take_back(generation);
+        self.faults.pass(Method::TakeBack, call).await
+    }
+
     async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
         let call = self.inner.commit(change);
         self.faults.pass(Method::Commit, call).await

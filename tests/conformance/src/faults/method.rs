@@ -6,6 +6,8 @@
 pub enum Method {
     /// [`Metadata::begin`](workdisk::Metadata::begin).
     Begin,
+    /// [`Metadata::take_back`](workdisk::Metadata::take_back).
+    TakeBack,
     /// [`Metadata::commit`](workdisk::Metadata::commit).
     Commit,
     /// [`Metadata::workspace`](workdisk::Metadata::workspace).
@@ -71,6 +73,7 @@ impl Method {
     pub fn is_change(self) -> bool {
         match self {
             Method::Begin
+            | Method::TakeBack
             | Method::Commit
             | Method::Bind
             | Method::Create

@@ -55,6 +55,33 @@ pub async fn generations_begun_at_once_differ<H: MetadataHarness>(harness: H) {
     assert_eq!(numbers.len(), 8, "{numbers:?}");
 }
 
+async fn take_back(store: &dyn Metadata, generation: Generation) {
+    let taken = store.take_back(generation).await;
+    taken.expect("a generation is taken back");
+}
+
+/// "As if it had not begun", "durably".
+pub async fn generation_that_is_taken_back_is_not_counted<H: MetadataHarness>(harness: H) {
+    let store = harness.open().await;
+    let kept = begin(&store).await;
+    let refused = begin(&store).await;
+    take_back(&store, refused).await;
+    drop(store);
+    let next = begin(&harness.open().await).await;
+    assert_eq!(next, refused, "after {kept:?}");
+}
+
+/// "Nothing happens if it is not the store's last."
+pub async fn only_the_last_generation_is_taken_back<H: MetadataHarness>(harness: H) {
+    let store = harness.open().await;
+    let (first, second) = (begin(&store).await, begin(&store).await);
+    take_back(&store, first).await;
+    let another = Generation::new(workdisk::model::StoreId::new(), second.number);
+    take_back(&store, another).await;
+    let next = begin(&store).await;
+    assert!(next.number > second.number, "{next:?} after {second:?}");
+}
+
 /// "The store, by an id that it was given when it was created": another store has another.
 pub async fn stores_have_ids_of_their_own<H: MetadataHarness>(harness: H) {
     let Ok(other) = H::start().await else {

@@ -80,6 +80,10 @@ impl Metadata for BadMetadata {
         Ok(Generation::new(generation.store, number))
     }
 
+    async fn take_back(&self, generation: Generation) -> Result<(), BackendError> {
+        self.inner.take_back(generation).await
+    }
+
     async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
         let is_removal = matches!(change, Change::Remove { .. });
         let is_forgotten = self.has(MetadataFlaw::ForgetsWrites)
