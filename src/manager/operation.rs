@@ -120,7 +120,8 @@ impl Core {
         wish: &Wish,
     ) -> Result<Ticket, Error> {
         for _ in 0..ATTEMPTS {
-            let admitted = self.admit(verb, account, target, wish).await?;
+            // What it takes to force others out makes no call as large as it is.
+            let admitted = Box::pin(self.admit(verb, account, target, wish)).await?;
             let (lock, before) = self.lock(verb, account, target, admitted.id).await?;
             target.expect(&before)?;
             if decide(State::of(&before), wish.action(&before)) != Verdict::Allow {
