@@ -616,7 +616,14 @@ async fn overwrites_of_the_largest_records_make_no_files_of_their_own_and_all_su
 fn by_hand(folder: &Path, work: impl FnOnce(&sled::Db)) {
     // A thread that flushes from time to time would hold the lock past the end.
     let config = sled::Config::new().path(folder).flush_every_ms(None);
-    let db = config.open().unwrap();
+    // sled lets go of its lock some time after it is dropped.
+    let db = loop {
+        match config.open() {
+            Ok(db) => break db,
+            Err(sled::Error::Io(_)) => std::thread::yield_now(),
+            Err(error) => panic!("{error}"),
+        }
+    };
     work(&db);
     db.flush().unwrap();
     drop(db);

@@ -28,6 +28,15 @@ pub(crate) struct Part {
     pub(crate) bytes: u64,
 }
 
+impl Part {
+    /// Gives it an empty file system. None of the same file may be mounted.
+    pub(crate) fn make(self, file: &Path, on: FileSystem) -> Result<()> {
+        let device = Device::of(file, Some(self))?;
+        let made = on.make(&device.0);
+        Ok(made.map_err(|lacks| lacks.to_string())?)
+    }
+}
+
 /// A file, or a part of it, as a block device.
 struct Device(PathBuf);
 
@@ -62,20 +71,9 @@ impl Mounted {
         Self::on(Device::of(file, None)?, point)
     }
 
-    /// Mounts a part of a disk where it belongs below a folder. A new one is given a file system first.
-    pub(crate) fn part(
-        file: &Path,
-        part: Part,
-        folder: &Path,
-        new: Option<FileSystem>,
-    ) -> Result<Self> {
-        let device = Device::of(file, Some(part))?;
-        if let Some(file_system) = new {
-            file_system
-                .make(&device.0)
-                .map_err(|lacks| lacks.to_string())?;
-        }
-        Self::on(device, &folder.join(part.at))
+    /// Mounts a part of a disk where it belongs below a folder.
+    pub(crate) fn part(file: &Path, part: Part, folder: &Path) -> Result<Self> {
+        Self::on(Device::of(file, Some(part))?, &folder.join(part.at))
     }
 
     fn on(device: Device, point: &Path) -> Result<Self> {

@@ -167,7 +167,7 @@ fn points(
 fn check(image: &Path, layout: Layout, lines: &[Line], at: u64) -> Result<String> {
     let folder = image.with_file_name("cut");
     let parts = layout.parts().iter();
-    let mounted = parts.map(|part| Mounted::part(image, *part, &folder, None));
+    let mounted = parts.map(|part| Mounted::part(image, *part, &folder));
     let _mounted: Vec<Mounted> = mounted.collect::<Result<_>>()?;
     let said = lines.iter().filter(|line| line.entries <= at);
     let promises = Promises::of(State::default(), said);

@@ -71,7 +71,10 @@ impl RecordedDisk {
         let daemon = Daemon::start(daemon, &export, bytes, "qemu-utils")?;
         let folder = folder.join("disk");
         let parts = layout.parts().iter();
-        let mounted = parts.map(|part| Mounted::part(&export, *part, &folder, Some(on)));
+        for part in parts.clone() {
+            part.make(&export, on)?;
+        }
+        let mounted = parts.map(|part| Mounted::part(&export, *part, &folder));
         Ok(Self {
             mounted: mounted.collect::<Result<_>>()?,
             daemon,
