@@ -15,6 +15,7 @@ mod tree;
 
 mod backends;
 mod check;
+mod clocks;
 mod codes;
 mod crash;
 mod expected;

@@ -86,6 +86,12 @@ impl Machine {
         state.now = state.now.saturating_add(time);
     }
 
+    /// Lets the wall clock jump back, and no time pass.
+    pub(crate) fn jump_back(&self, time: Duration) {
+        let mut state = self.state();
+        state.now = state.now.saturating_sub(time);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
