@@ -5,11 +5,13 @@ mod crash;
 mod git;
 mod hostile;
 mod limits;
+mod memory;
 mod private;
 mod redirects;
 mod refused;
 mod same;
 mod server;
+mod twice;
 
 use std::path::Path;
 use std::sync::Arc;
