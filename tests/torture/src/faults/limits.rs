@@ -96,7 +96,7 @@ pub(super) fn full(faults: &Faults, on: FileSystem, fill: Change, drain: Change)
         }
         said += &own.said()?;
         let complaint = own.complaint()?;
-        if !["full", "No space left", "quota"]
+        if !["full", "No space left", "quota", "an earlier write failed"]
             .iter()
             .any(|it| complaint.contains(it))
         {
