@@ -155,7 +155,11 @@ async fn shared(seed: u64) -> Result<String> {
     let new = || CreateWorkspace::new(SessionType::Sandbox);
     let mut left = vec![(account.create(new()).await?.id, String::new())];
     for turn in 0..2 * CLONES {
-        let at = dice.below(left.len());
+        // First each is a clone of the one before, and then of any.
+        let at = match turn < CLONES {
+            true => left.len() - 1,
+            false => dice.below(left.len()),
+        };
         let id = left[at].0;
         let next = turn.to_string();
         in_session(&account, id, |disk| files::write(disk, &next)).await??;
@@ -165,7 +169,7 @@ async fn shared(seed: u64) -> Result<String> {
             .await?
             .id;
         left.push((cloned, next));
-        if turn >= CLONES / 2 {
+        if turn >= CLONES {
             // A clone is made of one while another one that shares its layers goes.
             let (gone, _) = left.swap_remove(dice.below(left.len() - 1));
             let source = left[dice.below(left.len())].clone();
