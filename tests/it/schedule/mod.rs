@@ -14,6 +14,7 @@
 
 mod choice;
 mod disks;
+mod dropped;
 mod names;
 mod races;
 mod run;

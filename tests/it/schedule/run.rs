@@ -19,7 +19,7 @@ const LONGEST: usize = 2_000;
 /// What a call came to: what it was worth telling, or the code of its error.
 pub(super) type Answer = Result<String, &'static str>;
 pub(super) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-type Call = fn(Arc<Stage>, Account) -> Boxed<Answer>;
+pub(super) type Call = fn(Arc<Stage>, Account) -> Boxed<Answer>;
 
 /// What may befall the callers, once, at any moment.
 #[derive(Clone, Copy, Debug)]
@@ -57,14 +57,7 @@ pub(super) fn run(
     chooser: &mut dyn Chooser,
     steps: &RefCell<Vec<Step>>,
 ) -> Vec<Option<Answer>> {
-    let idle = Arc::new(Notify::new());
-    let parking = Arc::clone(&idle);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .on_thread_park(move || parking.notify_one())
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    on_one_thread(async |idle| {
         let stage = Arc::new(Stage::new(race.processes).await);
         (race.prepare)(Arc::clone(&stage)).await;
         stage.turnstile.close();
@@ -80,6 +73,18 @@ pub(super) fn run(
         stage.verify(!play.dead.is_empty(), may_end_sessions).await;
         answers
     })
+}
+
+/// Runs on a single thread, and tells whenever nothing can run by itself.
+pub(super) fn on_one_thread<T>(work: impl AsyncFnOnce(Arc<Notify>) -> T) -> T {
+    let idle = Arc::new(Notify::new());
+    let parking = Arc::clone(&idle);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .on_thread_park(move || parking.notify_one())
+        .build()
+        .unwrap();
+    runtime.block_on(work(idle))
 }
 
 /// How far a schedule has come.
