@@ -65,7 +65,9 @@ fn yes() -> bool {
 #[utoipa::path(post, path = "/v1/workspaces/import", tag = "workspaces", request_body = ImportBody,
     params(IdempotencyKey),
     responses((status = 201, body = WorkspaceView, headers(("ETag" = String))),
-        (status = 202, description = "It goes on.", body = WorkspaceView, headers(("ETag" = String))), Refusal))]
+        (status = 202, description = "It goes on.", body = WorkspaceView, headers(("ETag" = String))),
+        (status = 502, description = "`import_unreachable`: the site does not answer.", body = Problem,
+            content_type = "application/problem+json"), Refusal))]
 pub(super) async fn import(
     State(api): State<Api>,
     maker: Maker,
