@@ -22,6 +22,7 @@ mod errors;
 mod hostile;
 #[cfg(feature = "github")]
 mod import;
+mod isolation;
 mod keys;
 mod once;
 mod readme;

@@ -23,6 +23,7 @@ mod files;
 mod folder;
 #[cfg(feature = "github")]
 mod import;
+mod isolation;
 mod labels;
 mod listing;
 mod names;

@@ -61,7 +61,8 @@ impl Server {
     #[cfg(feature = "github")]
     pub(crate) async fn importing_from(url: &str, options: HttpOptions) -> Self {
         let github = workdisk::github::GithubOptions::default();
-        let github = github.with_base_url(url).unwrap();
+        let never = workdisk::github::Retries::new(0, std::time::Duration::ZERO);
+        let github = github.with_retries(never).with_base_url(url).unwrap();
         let volume = Arc::new(MemoryVolume::new().unwrap());
         let builder = WorkspaceManager::builder(Arc::new(MemoryMetadata::new()), volume);
         let manager = builder.with_github(github).open().await.unwrap();
@@ -126,7 +127,9 @@ pub(crate) struct Client {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// Null without a body.
+    /// The body to the byte.
+    pub(crate) text: String,
+    /// What it says, null without one.
     pub(crate) body: Value,
 }
 
@@ -220,14 +223,16 @@ impl Client {
         let response = self.http.request(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        let body = if body.is_empty() {
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        let body = if text.is_empty() {
             Value::Null
         } else {
-            serde_json::from_slice(&body).unwrap()
+            serde_json::from_str(&text).unwrap()
         };
         let answer = Answer {
             status: parts.status,
             headers: parts.headers,
+            text,
             body,
         };
         assert!(!answer.header("x-request-id").is_empty());

@@ -9,7 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use workdisk::manager::{CreateWorkspace, Fault, FaultKind, StartSession};
-use workdisk::model::{SessionType, Workspace, WorkspaceFilter, WorkspaceId};
+use workdisk::metadata::{Change, Outcome};
+use workdisk::model::{
+    Intent, Operation, SessionType, VolumeId, Workspace, WorkspaceFilter, WorkspaceId,
+    WorkspaceName, WorkspaceRecord,
+};
+use workdisk::session::Host;
 use workdisk::{Account, BackendErrorKind, Error, Metadata, Volume, WorkspaceManager};
 use workdisk_conformance::Skip;
 use workdisk_directory::DirectoryVolume;
@@ -154,6 +159,24 @@ impl Bench {
         let worse = |fault: &Fault| fault.kind != FaultKind::Label;
         assert!(!found.iter().any(worse), "{found:?}");
         assert_eq!(self.manager.repair().await.unwrap().left, []);
+    }
+
+    /// The record of a workspace that another live process imports a repository into.
+    pub(crate) async fn importing(&self, name: &str) -> WorkspaceId {
+        let (account, machine) = (self.account.id().clone(), self.machine.beside());
+        let head = VolumeId::new();
+        let mut record =
+            WorkspaceRecord::new(WorkspaceId::new(), account, SANDBOX, head, machine.now());
+        record.name = Some(WorkspaceName::parse(name).unwrap());
+        record.operation = Some(Operation::new(
+            Intent::Import,
+            machine.owner(),
+            machine.now(),
+        ));
+        let id = record.id;
+        let inserted = self.metadata.commit(Change::Insert { record }).await;
+        assert_eq!(inserted.unwrap(), Outcome::Done);
+        id
     }
 
     /// Every volume that exists is named by a record, and every one that is named exists.
