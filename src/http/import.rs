@@ -103,9 +103,13 @@ async fn run(
     wanted.image = body.image;
     wanted.template = body.template;
     let import = account.import(wanted).await?;
-    // It must answer before the layer does that would drop it, and so cancel the import.
-    let patience = api.options.timeout.mul_f32(0.8);
-    if body.wait && is_over_within(import.progress(), patience).await {
+    let patience = match body.wait {
+        // It must answer before the layer does that would drop it, and so cancel the import.
+        true => api.options.timeout.mul_f32(0.8),
+        // What was done before under the same key is over by now, and its workspace may be gone.
+        false => Duration::ZERO,
+    };
+    if is_over_within(import.progress(), patience).await {
         let made = import.finish().await?;
         return Ok(workspace(StatusCode::CREATED, made.workspace));
     }

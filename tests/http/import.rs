@@ -117,6 +117,26 @@ async fn import_under_a_key_is_done_once() {
     stage.until_there_are(1).await;
 }
 
+/// Such a request was told to look at the workspace, which was not found any more.
+#[tokio::test]
+async fn import_that_was_not_waited_for_is_told_again_after_its_workspace_is_deleted() {
+    let stage = Stage::new(HttpOptions::default()).await;
+    let client = stage.server.client();
+    let key = [("idempotency-key", "one")];
+    let send = || {
+        let body = json!({"github_repo": "o/r", "name": "w", "wait": false});
+        client.send(Method::POST, PATH, &key, Some(body))
+    };
+    let begun = send().await;
+    let id = begun.text("id").to_owned();
+    // Its turn comes when the first has ended.
+    let again = send().await.expect(201);
+    assert_eq!((again.text("id"), again.text("status")), (&*id, "ready"));
+    client.delete("/v1/workspaces/w").await.expect(204);
+    assert_eq!(send().await.expect(201).body, again.body);
+    stage.until_there_are(0).await;
+}
+
 #[tokio::test]
 async fn import_that_fails_leaves_nothing_and_says_why() {
     let stage = Stage::new(HttpOptions::default()).await;
