@@ -630,6 +630,16 @@ impl Volume for CopiedFolders {
         .await
     }
 
+    /// The folder itself. It is not noted as mounted, so that the volume can be removed.
+    async fn fill(&self, id: VolumeId) -> Result<PathBuf> {
+        self.call(move |this, mounted| {
+            let path = this.find(id, VolumeKind::Active)?;
+            this.must_be_idle(id, mounted.contains(&id))?;
+            Ok(path)
+        })
+        .await
+    }
+
     async fn recipe(&self, _id: VolumeId) -> Result<MountRecipe> {
         Err(BackendError::unsupported(
             "a copied folder cannot be mounted elsewhere",

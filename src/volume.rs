@@ -9,7 +9,8 @@
 //! ```text
 //!   create ──► active ──freeze──► frozen ──fork──► active
 //!                │                  │                │
-//!              mount … unmount      │              mount …
+//!          fill or mount           │              mount …
+//!            … unmount              │                │
 //!                │                  │                │
 //!              remove             remove           remove
 //! ```
@@ -256,6 +257,18 @@ pub trait Volume: fmt::Debug + Send + Sync + 'static {
     /// [`Busy`](crate::BackendErrorKind::Busy) if it is mounted already, here or by a recipe.
     async fn mount(&self, id: VolumeId) -> Result<PathBuf, BackendError>;
 
+    /// Answers the folder in which the caller writes the first files of a volume that [`create`](Self::create) has just
+    /// made: files, folders and symbolic links, with modes and without other attributes. It need be no mount, and
+    /// [`VolumeStatus::mounted`] may stay false.
+    ///
+    /// [`unmount`](Self::unmount) makes the files durable and ends this. [`remove`](Self::remove) ends it too; what it throws
+    /// away it need not make durable first. Before either, the caller keeps the folder to itself, calls nothing else that
+    /// changes or mounts the volume, and closes all that it has open in it.
+    ///
+    /// # Errors
+    /// [`WrongState`](crate::BackendErrorKind::WrongState) for a volume that is seen to have been used before.
+    async fn fill(&self, id: VolumeId) -> Result<PathBuf, BackendError>;
+
     /// How a caller mounts an active volume in a namespace of its own. Nothing is mounted, and
     /// [`VolumeStatus::mounted`] stays false; [`unmount`](Self::unmount), [`freeze`](Self::freeze) and
     /// [`remove`](Self::remove) find such a mount all the same, and are [`Busy`](crate::BackendErrorKind::Busy).
@@ -348,6 +361,10 @@ impl<V: Volume + ?Sized> Volume for Arc<V> {
 
     async fn mount(&self, id: VolumeId) -> Result<PathBuf, BackendError> {
         (**self).mount(id).await
+    }
+
+    async fn fill(&self, id: VolumeId) -> Result<PathBuf, BackendError> {
+        (**self).fill(id).await
     }
 
     async fn recipe(&self, id: VolumeId) -> Result<MountRecipe, BackendError> {

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
 use gix::create;
 use gix::open;
@@ -16,8 +18,6 @@ use super::transport::Carrier;
 use super::tree::survey;
 use crate::error::BackendErrorKind;
 use crate::model::ImportLimit;
-
-use std::sync::Arc;
 
 /// What an import made.
 #[derive(Clone, Debug, Default)]
@@ -37,12 +37,13 @@ pub(crate) struct Fetched {
 /// Makes the repository anew, whatever an attempt before has left.
 pub(super) fn attempt(
     job: &Job,
+    folder: &Path,
     url: &str,
     carrier: &Carrier,
     meter: &Arc<Meter>,
 ) -> Result<Fetched, Failure> {
     let judge = |error: gix::Error| judge(&error, carrier);
-    let repo = make(job, meter)?;
+    let repo = make(folder, meter)?;
     let received = receive(&repo, job, url, carrier, meter)?;
     let commit = settle(&repo, url, &received).map_err(judge)?;
     let mut fetched = Fetched {
@@ -64,16 +65,16 @@ pub(super) fn attempt(
 }
 
 /// An empty repository that knows nothing of the host's configuration, environment or programs.
-fn make(job: &Job, meter: &Meter) -> Result<gix::Repository, Failure> {
+fn make(folder: &Path, meter: &Meter) -> Result<gix::Repository, Failure> {
     let disk = |error| Failure::disk("the repository", error);
-    match fs::remove_dir_all(&job.folder) {
+    match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(disk(error)),
-        _ => fs::create_dir(&job.folder).map_err(disk)?,
+        _ => fs::create_dir(folder).map_err(disk)?,
     }
     let alloc_limit = format!("gitoxide.objects.allocLimit={}", meter.limits.object_bytes);
     let options = open::Options::isolated().config_overrides([alloc_limit]);
     let made = gix::ThreadSafeRepository::init_opts(
-        &job.folder,
+        folder,
         create::Kind::WithWorktree,
         create::Options::default(),
         options,

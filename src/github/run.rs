@@ -31,8 +31,6 @@ pub(crate) struct Job {
     pub(crate) repo: GithubRepo,
     pub(crate) reference: Option<GitRef>,
     pub(crate) depth: Option<NonZeroU32>,
-    /// The folder that becomes the repository.
-    pub(crate) folder: PathBuf,
 }
 
 /// Stops the threads of an import whose task is dropped.
@@ -45,19 +43,20 @@ impl Drop for StopOnDrop {
 }
 
 impl GithubOptions {
-    /// Fetches and checks out a repository, until `cancelled` is ready.
+    /// Fetches a repository, into a folder that becomes it, and checks it out, until `cancelled` is ready.
     ///
     /// When this answers, nothing writes to the folder any more, whatever it answers. It does so within moments after it
     /// is cancelled: connections end at once, and gix looks between two objects or files.
     pub(crate) async fn run(
         &self,
         job: Job,
+        folder: PathBuf,
         publisher: &Publisher,
         cancelled: impl Future<Output = ()>,
     ) -> Result<Fetched, Failure> {
         let meter = Arc::new(Meter::new(self.limits));
         let _stop = StopOnDrop(Arc::clone(&meter));
-        let mut work = pin!(self.attempts(job, &meter));
+        let mut work = pin!(self.attempts(job, folder, &meter));
         let mut cancelled = pin!(cancelled);
         let mut deadline = pin!(sleep(self.limits.time));
         let mut tick = interval(TICK);
@@ -80,7 +79,12 @@ impl GithubOptions {
         }
     }
 
-    async fn attempts(&self, job: Job, meter: &Arc<Meter>) -> Result<Fetched, Failure> {
+    async fn attempts(
+        &self,
+        job: Job,
+        folder: PathBuf,
+        meter: &Arc<Meter>,
+    ) -> Result<Fetched, Failure> {
         let authorization = tokio::select! {
             given = self.authorization(&job) => given?,
             () = meter.stopped() => return Err(Failure::Cancelled),
@@ -90,9 +94,11 @@ impl GithubOptions {
         let mut retry = 0;
         loop {
             let carrier = Carrier::new(Arc::clone(&client), Arc::clone(meter));
-            let (job, url, meter_of_attempt) = (job.clone(), url.clone(), Arc::clone(meter));
+            let (job, folder, url) = (job.clone(), folder.clone(), url.clone());
+            let meter_of_attempt = Arc::clone(meter);
             let result =
-                spawn_blocking(move || attempt(&job, &url, &carrier, &meter_of_attempt)).await;
+                spawn_blocking(move || attempt(&job, &folder, &url, &carrier, &meter_of_attempt))
+                    .await;
             let result =
                 result.unwrap_or_else(|_| Err(Failure::lasting("the import was broken off")));
             match result {

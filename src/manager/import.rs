@@ -1,7 +1,6 @@
 //! Importing a repository from GitHub into a new workspace.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::account::Account;
@@ -130,7 +129,6 @@ impl Account {
                 repo: wanted.repo,
                 reference: wanted.reference,
                 depth: options.depth,
-                folder: core.volume.path(ticket.record.head).join(FOLDER),
             };
             Ok(core.spawn_import(ticket, job, turn))
         })
@@ -208,7 +206,7 @@ impl Core {
         let repo = job.repo.clone();
         let fetched = match self.fill_head(&ticket, job, publisher).await {
             Ok(fetched) => fetched,
-            Err(error) => return Err(self.unmake_import(&ticket, error).await),
+            Err(error) => return Err(self.unmake(&ticket, error).await),
         };
         let now = self.now();
         let source = Source::Github {
@@ -221,7 +219,7 @@ impl Core {
             ..ticket.record.clone()
         };
         if let Err(error) = self.label_head(VERB, imported.head, &imported).await {
-            return Err(self.unmake_import(&ticket, error).await);
+            return Err(self.unmake(&ticket, error).await);
         }
         let finished = self.finish(&ticket, Vec::new(), |record| {
             record.source = Some(source.clone());
@@ -234,7 +232,7 @@ impl Core {
                 lfs_pointers: fetched.lfs_pointers,
                 submodules: fetched.submodules,
             }),
-            Err(error) => Err(self.unmake_import(&ticket, error).await),
+            Err(error) => Err(self.unmake(&ticket, error).await),
         }
     }
 
@@ -248,10 +246,9 @@ impl Core {
         let (head, repo) = (ticket.record.head, job.repo.clone());
         let storage = |error| Error::storage(VERB, error);
         self.volume.create(head).await.map_err(storage)?;
-        let root = self.volume.mount(head).await.map_err(storage)?;
-        debug_assert!(job.folder.starts_with::<&Path>(&root));
-        let cancelled = ticket.running.cancelled();
-        let fetched = self.github.run(job, publisher, cancelled).await;
+        let root = self.volume.fill(head).await.map_err(storage)?;
+        let (folder, cancelled) = (root.join(FOLDER), ticket.running.cancelled());
+        let fetched = self.github.run(job, folder, publisher, cancelled).await;
         let fetched = fetched.map_err(|failure| failure.of(VERB, repo.clone()))?;
         publisher.enter(ImportPhase::Saving, None);
         self.unmount(&ticket.record).await.map_err(storage)?;
@@ -259,15 +256,5 @@ impl Core {
             Ok(()) => Ok(fetched),
             Err(_) => Err(Failure::Cancelled.of(VERB, repo)),
         }
-    }
-
-    /// Removes what an import has made. What can't be unmounted is left to `recover()`.
-    async fn unmake_import(self: &Arc<Self>, ticket: &Ticket, failure: Error) -> Error {
-        if let Err(error) = self.unmount(&ticket.record).await {
-            let workspace = ticket.record.id;
-            tracing::warn!(%workspace, %error, "could not unmount; left to recovery");
-            return failure;
-        }
-        self.unmake(ticket, failure).await
     }
 }

@@ -121,6 +121,15 @@ impl Store {
         })
     }
 
+    /// The folder itself. It is not noted as mounted, so that the volume can be removed.
+    pub(crate) fn fill(&self, id: VolumeId) -> Result<PathBuf> {
+        self.locks.hold(vec![(id, Access::Exclusive)], || {
+            self.need(id, VolumeKind::Active)?;
+            self.need_mountable(id)?;
+            Ok(self.layout.data_path(id, VolumeKind::Active))
+        })
+    }
+
     pub(crate) fn recipe(&self, id: VolumeId) -> Result<MountRecipe> {
         self.need(id, VolumeKind::Active)?;
         self.need_mountable(id)?;

@@ -109,6 +109,10 @@ impl Volume for DirectoryVolume {
         self.run(move |store| store.mount(id)).await
     }
 
+    async fn fill(&self, id: VolumeId) -> std::result::Result<PathBuf, BackendError> {
+        self.run(move |store| store.fill(id)).await
+    }
+
     async fn recipe(&self, id: VolumeId) -> std::result::Result<MountRecipe, BackendError> {
         self.run(move |store| store.recipe(id)).await
     }

@@ -179,6 +179,13 @@ impl Disks {
         Ok(self.path(id))
     }
 
+    /// The folder itself. It is not noted as mounted, so that the volume can be removed.
+    pub(crate) fn fill(&mut self, id: VolumeId) -> Result<PathBuf, DiskError> {
+        self.expect_active("fill", id)?;
+        self.expect_idle("fill", id)?;
+        Ok(self.path(id))
+    }
+
     pub(crate) fn unmount(&mut self, id: VolumeId) -> Result<(), DiskError> {
         self.expect_active("unmount", id)?;
         self.expect_unheld("unmount", id)?;

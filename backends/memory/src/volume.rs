@@ -89,6 +89,10 @@ impl Volume for MemoryVolume {
         self.run(move |disks| disks.mount(id)).await
     }
 
+    async fn fill(&self, id: VolumeId) -> Result<PathBuf, BackendError> {
+        self.run(move |disks| disks.fill(id)).await
+    }
+
     async fn recipe(&self, id: VolumeId) -> Result<MountRecipe, BackendError> {
         Err(BackendError::unsupported(format!(
             "recipe of volume {id}: memory gives none"

@@ -27,6 +27,7 @@ mod error;
 #[cfg(test)]
 mod faults;
 mod format;
+mod fresh;
 mod host;
 mod in_place;
 mod journal;

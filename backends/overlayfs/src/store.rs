@@ -12,6 +12,7 @@ use workdisk::model::VolumeId;
 use crate::disk::{Disk, open_dir};
 use crate::error::{OverlayError, Result};
 use crate::format::Format;
+use crate::fresh::Fresh;
 use crate::layer::LayerId;
 use crate::locks::{VolumeLocks, lock};
 use crate::merge::Merges;
@@ -48,6 +49,7 @@ pub(crate) struct Store {
     pub(crate) spare: Mutex<()>,
     pub(crate) merges: Merges,
     pub(crate) saved: Saved,
+    pub(crate) fresh: Fresh,
     pub(crate) closing: AtomicBool,
 }
 
@@ -113,6 +115,7 @@ impl OpenStore {
             spare: Mutex::new(()),
             merges: Merges::default(),
             saved: Saved::default(),
+            fresh: Fresh::default(),
             closing: AtomicBool::new(false),
         };
         store.clear_staging()?;

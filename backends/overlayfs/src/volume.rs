@@ -176,6 +176,10 @@ impl Volume for OverlayVolume {
         self.run(move |store| store.mount(id)).await
     }
 
+    async fn fill(&self, id: VolumeId) -> Result<PathBuf, BackendError> {
+        self.run(move |store| store.fill(id)).await
+    }
+
     async fn recipe(&self, id: VolumeId) -> Result<MountRecipe, BackendError> {
         self.run(move |store| store.recipe(id)).await
     }

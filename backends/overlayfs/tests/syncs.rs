@@ -21,7 +21,7 @@ const ROOT: &str = "WORKDISK_TEST_ROOT";
 /// What is looked for, and never found, before each call and after the last one.
 const MARK: &str = "/workdisk counts ";
 
-const CALLS: [&str; 9] = [
+const CALLS: [&str; 12] = [
     "create",
     "label",
     "mount",
@@ -30,6 +30,9 @@ const CALLS: [&str; 9] = [
     "freeze again",
     "fork",
     "remove",
+    "create another",
+    "fill",
+    "remove what is filled",
     "end",
 ];
 
@@ -60,14 +63,24 @@ async fn work(root: &Path) {
     volumes.remove(fork).await.unwrap();
     volumes.reclaim().await.unwrap();
     next();
+    let filled = VolumeId::new();
+    volumes.create(filled).await.unwrap();
+    next();
+    let folder = volumes.fill(filled).await.unwrap();
+    std::fs::write(folder.join("file"), "content").unwrap();
+    next();
+    volumes.remove(filled).await.unwrap();
+    volumes.reclaim().await.unwrap();
+    next();
 }
 
-/// The calls that wait for the disk between each mark and the next.
+/// The calls that wait for the disk between each mark and the next. What is filled is not mounted for a look either: to drop
+/// such a mount writes back everything.
 fn waits(root: &Path) -> Vec<(&'static str, usize)> {
     let trace = tempfile::NamedTempFile::new().unwrap();
     let traced = Command::new("strace")
         .args(["-f", "-qq", "-e"])
-        .arg("trace=fsync,fdatasync,sync,syncfs,sync_file_range,stat,statx,newfstatat")
+        .arg("trace=fsync,fdatasync,sync,syncfs,sync_file_range,fsopen,stat,statx,newfstatat")
         .arg("-o")
         .arg(trace.path())
         .arg(std::env::current_exe().unwrap())
@@ -82,8 +95,8 @@ fn waits(root: &Path) -> Vec<(&'static str, usize)> {
         let next = CALLS.get(counts.len()).copied().unwrap_or_default();
         if line.contains(&format!("{MARK}{next}\"")) {
             counts.push((next, 0));
-        } else if let Some((_, count)) = counts.last_mut()
-            && line.contains("sync")
+        } else if let Some((call, count)) = counts.last_mut()
+            && (line.contains("sync") || call.contains("fill") && line.contains("fsopen("))
             && !line.contains("resumed>")
         {
             *count += 1;
@@ -112,10 +125,11 @@ fn call_waits_once_where_the_disk_keeps_order() {
         println!("{system:?}: {waits:?}");
         for (call, count) in waits {
             match call {
-                "mount" | "label" => assert_eq!(count, 0, "{call} on {system:?}"),
+                "mount" | "label" | "fill" => assert_eq!(count, 0, "{call} on {system:?}"),
                 _ if system != FileSystem::Btrfs => assert_eq!(count, 1, "{call} on {system:?}"),
                 // It keeps no order, so that each step waits for the one before.
                 "create" | "freeze" | "fork" | "remove" => assert!(count > 1, "{call}"),
+                "create another" | "remove what is filled" => assert!(count > 1, "{call}"),
                 _ => assert_eq!(count, 1, "{call} on {system:?}"),
             }
         }

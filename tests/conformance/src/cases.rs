@@ -182,6 +182,12 @@ macro_rules! for_each_volume_case {
                 holes_are_kept
                 removed_entries_stay_removed
             }
+            filling {
+                filled_volume_keeps_its_files
+                filled_volume_is_frozen_and_forked
+                volume_is_removed_while_it_is_filled
+                frozen_volume_is_not_filled
+            }
             busy {
                 mounted_volume_is_not_mounted_again
                 mounted_volume_is_not_frozen

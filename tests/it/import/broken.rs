@@ -94,6 +94,20 @@ async fn stalled_import_is_cancelled_and_leaves_nothing() {
     }
 }
 
+/// What is thrown away was made durable first, which took as long as to save it.
+#[tokio::test]
+async fn cancelled_import_is_removed_without_being_made_durable() {
+    for stop in STOPS {
+        let (stage, import) = stopped_at(stop).await;
+        let unmount = stage.bench.steps.gate("unmount");
+        tokio::select! {
+            () = unmount.reached() => panic!("it is made durable"),
+            cancelled = import.cancel() => assert_eq!(cancelled.unwrap(), None),
+        }
+        stage.bench.assert_nothing().await;
+    }
+}
+
 #[tokio::test]
 async fn import_is_watched_and_cancelled_through_another_handle() {
     let (stage, import) = stopped_at(STOPS[3]).await;

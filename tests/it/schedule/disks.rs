@@ -139,6 +139,14 @@ impl Volume for Disks {
         Ok(self.path(id))
     }
 
+    async fn fill(&self, id: VolumeId) -> Result<PathBuf, BackendError> {
+        let mut volumes = self.volumes();
+        let disk = find(&mut volumes, id)?;
+        expect_kind(disk, VolumeKind::Active)?;
+        expect_unmounted(disk)?;
+        Ok(self.path(id))
+    }
+
     async fn recipe(&self, _: VolumeId) -> Result<MountRecipe, BackendError> {
         Err(BackendError::unsupported("numbers give no recipe"))
     }

@@ -304,6 +304,10 @@ impl Volume for SteppedVolume {
         self.steps.step("mount", self.inner.mount(id)).await
     }
 
+    async fn fill(&self, id: VolumeId) -> Result<PathBuf, BackendError> {
+        self.steps.step("fill", self.inner.fill(id)).await
+    }
+
     async fn recipe(&self, id: VolumeId) -> Result<MountRecipe, BackendError> {
         self.inner.recipe(id).await
     }

@@ -11,7 +11,9 @@ impl Store {
     pub(crate) fn create(&self, volume: VolumeId) -> Result<()> {
         self.volumes.with(&[volume], || {
             self.must_be_free(volume)?;
-            self.new_active(volume, None)
+            self.new_active(volume, None)?;
+            self.fresh.add(volume);
+            Ok(())
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod create;
+mod fill;
 mod find;
 mod freeze;
 mod hold;

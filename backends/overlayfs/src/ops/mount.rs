@@ -62,8 +62,10 @@ impl Store {
                     });
                 }
             }
-            let upper = self.top(volume, VolumeKind::Active)?;
-            self.must_be_unused(volume, &upper)?;
+            if !self.fresh.has(volume) {
+                let upper = self.top(volume, VolumeKind::Active)?;
+                self.must_be_unused(volume, &upper)?;
+            }
             self.merges.take_back(volume);
             // The unmount has written everything; this also tells of what could not be written. It comes after the last
             // writer is gone, so that nothing is left for a freeze to wait for.
@@ -80,7 +82,10 @@ impl Store {
         self.must_be(volume, VolumeKind::Active)?;
         let upper = self.settled(volume)?;
         let chain = self.chain(upper)?;
-        self.must_be_unused(volume, &upper)?;
+        if !self.fresh.has(volume) {
+            self.must_be_unused(volume, &upper)?;
+        }
+        self.fresh.forget(volume);
         self.saved.forget(volume);
         let mut lowers: Vec<PathBuf> = chain[1..]
             .iter()

@@ -17,7 +17,7 @@ impl Store {
                 return Ok(());
             };
             let name = volume.to_string();
-            if kind == VolumeKind::Active {
+            if kind == VolumeKind::Active && !self.fresh.has(volume) {
                 self.must_be_removable(volume, &name)?;
             }
             let folder = self.folder(kind);
@@ -33,6 +33,7 @@ impl Store {
             if kind == VolumeKind::Active {
                 self.merges.take_back(volume);
                 self.saved.forget(volume);
+                self.fresh.forget(volume);
                 self.drop_ready(volume);
                 // Nothing is mounted there, and nothing uses it; a folder that stays does no harm.
                 if let Err(errno) = unlinkat(CWD, self.mount_path(volume), AtFlags::REMOVEDIR) {

@@ -46,6 +46,8 @@ pub enum Method {
     Freeze,
     /// [`Volume::mount`](workdisk::Volume::mount).
     Mount,
+    /// [`Volume::fill`](workdisk::Volume::fill).
+    Fill,
     /// [`Volume::recipe`](workdisk::Volume::recipe).
     Recipe,
     /// [`Volume::unmount`](workdisk::Volume::unmount).
@@ -80,6 +82,7 @@ impl Method {
             | Method::Fork
             | Method::Freeze
             | Method::Mount
+            | Method::Fill
             | Method::Unmount
             | Method::Remove
             | Method::SetLabel

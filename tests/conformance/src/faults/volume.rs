@@ -64,6 +64,10 @@ impl Volume for FaultyVolume {
         self.faults.pass(Method::Mount, self.inner.mount(id)).await
     }
 
+    async fn fill(&self, id: VolumeId) -> Result<PathBuf, BackendError> {
+        self.faults.pass(Method::Fill, self.inner.fill(id)).await
+    }
+
     async fn recipe(&self, id: VolumeId) -> Result<MountRecipe, BackendError> {
         self.faults
             .pass(Method::Recipe, self.inner.recipe(id))

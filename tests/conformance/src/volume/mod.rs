@@ -4,6 +4,7 @@ pub mod bind;
 pub mod busy;
 pub mod errors;
 pub mod fidelity;
+pub mod filling;
 pub mod hostile;
 pub mod immutability;
 pub mod independence;

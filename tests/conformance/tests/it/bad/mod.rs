@@ -73,6 +73,7 @@ caught! {
     lost_mode_is_caught: LosesModes => fidelity::modes_are_kept;
     label_that_stays_is_caught: KeepsTheFirstLabel => labels::label_is_replaced_by_the_next;
     label_of_the_parent_is_caught: TakesTheLabelOver => labels::fork_and_frozen_volume_begin_without_a_label;
+    files_that_fill_nothing_are_caught: FillsNothing => filling::filled_volume_keeps_its_files;
     label_left_behind_is_caught: LeavesTheLabelBehind => labels::removed_volume_takes_its_label_along;
 }
 

@@ -28,6 +28,7 @@ pub(super) enum VolumeFlaw {
     KeepsTheFirstLabel,
     TakesTheLabelOver,
     LeavesTheLabelBehind,
+    FillsNothing,
 }
 
 #[derive(Debug)]
@@ -145,6 +146,14 @@ impl Volume for BadVolume {
 
     async fn mount(&self, id: VolumeId) -> Result<PathBuf, BackendError> {
         self.inner.mount(self.real(id)).await
+    }
+
+    async fn fill(&self, id: VolumeId) -> Result<PathBuf, BackendError> {
+        let folder = self.inner.fill(id).await?;
+        if self.has(VolumeFlaw::FillsNothing) {
+            return Ok(tempfile::tempdir().unwrap().keep());
+        }
+        Ok(folder)
     }
 
     async fn recipe(&self, id: VolumeId) -> Result<MountRecipe, BackendError> {
