@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use gix::create;
 use gix::open;
@@ -11,6 +12,7 @@ use gix::open;
 use super::checkout::check_out;
 use super::failure::Failure;
 use super::meter::Meter;
+use super::options::ImportLimits;
 use super::receive::{Received, receive};
 use super::refs::settle;
 use super::run::Job;
@@ -71,8 +73,13 @@ fn make(folder: &Path, meter: &Meter) -> Result<gix::Repository, Failure> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(disk(error)),
         _ => fs::create_dir(folder).map_err(disk)?,
     }
-    let alloc_limit = format!("gitoxide.objects.allocLimit={}", meter.limits.object_bytes);
-    let options = open::Options::isolated().config_overrides([alloc_limit]);
+    let threads = available_parallelism().map_or(1, usize::from);
+    let threads = threads.min(ImportLimits::MAX_THREADS);
+    let options = open::Options::isolated().config_overrides([
+        format!("gitoxide.objects.allocLimit={}", meter.limits.object_bytes),
+        format!("pack.threads={threads}"),
+        format!("checkout.workers={threads}"),
+    ]);
     let made = gix::ThreadSafeRepository::init_opts(
         folder,
         create::Kind::WithWorktree,

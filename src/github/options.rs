@@ -100,7 +100,13 @@ pub struct ImportLimits {
     pub received_bytes: u64,
     /// Objects of git: ten million by default.
     pub objects: u64,
-    /// Bytes of one object, which is the memory that an object takes: 512 MiB by default.
+    /// Bytes of memory that one object may take: 256 MiB by default. That is its content, or twice as much for one that is
+    /// sent as a difference from another. GitHub takes no larger file than 100 MiB.
+    ///
+    /// Each of at most [`MAX_THREADS`](Self::MAX_THREADS) threads holds two objects at a time. Of a chain of objects that are
+    /// sent as differences from each other, it holds those besides that others wait for: all of a chain at worst, and git
+    /// sends chains of up to 50. So the memory of an import is less than `object_bytes * (2 * MAX_THREADS + 50)`, and a
+    /// hundred bytes for each object of the repository.
     pub object_bytes: u64,
     /// Files and folders to check out: a million by default.
     pub files: u64,
@@ -115,7 +121,7 @@ impl Default for ImportLimits {
         Self {
             received_bytes: 4 << 30,
             objects: 10_000_000,
-            object_bytes: 512 << 20,
+            object_bytes: 256 << 20,
             files: 1_000_000,
             file_bytes: 16 << 30,
             time: Duration::from_secs(3600),
@@ -124,6 +130,9 @@ impl Default for ImportLimits {
 }
 
 impl ImportLimits {
+    /// How many threads of an import work at a time, where the host has so many processors.
+    pub const MAX_THREADS: usize = 4;
+
     /// Limits the bytes that the server sends.
     #[must_use]
     pub fn with_received_bytes(mut self, bytes: u64) -> Self {

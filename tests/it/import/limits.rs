@@ -1,12 +1,14 @@
 //! Limits, which hold while the import runs.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use workdisk::Error;
 use workdisk::github::ImportLimits;
 use workdisk::model::ImportLimit;
 
-use super::git::{Origin, git};
+use super::git::{self, Origin, git};
 use super::server::Act;
 use super::{Stage, options, wanted};
 
@@ -117,4 +119,67 @@ async fn tree_without_end_is_refused_before_it_is_read_through() {
     }
     stage.origin.forge(&tree);
     assert_eq!(exceeded(&stage).await, ImportLimit::Files);
+}
+
+/// What the process that is measured is to find: a limit that the objects exceed, or one that they keep.
+const MEASURED: &str = "WORKDISK_TEST_OBJECT_BYTES";
+
+/// Versions of a file of 4 MiB, in a pack of a few KiB: each a difference from the one before.
+fn with_differences(count: usize) -> Origin {
+    let origin = Origin::small();
+    let mut importing = git::command(&origin.bare())
+        .args(["fast-import", "--quiet", "--force"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = importing.stdin.take().unwrap();
+    let mut content = vec![b'x'; 4 << 20];
+    for version in 0..count {
+        content.extend(format!("{version}\n").bytes());
+        let length = content.len();
+        let head = "commit refs/heads/main\ncommitter C <c@example.com> 0 +0000\ndata 0\n";
+        write!(input, "{head}M 644 inline file\ndata {length}\n").unwrap();
+        input.write_all(&content).unwrap();
+        input.write_all(b"\n").unwrap();
+    }
+    drop(input);
+    assert!(importing.wait().unwrap().success());
+    origin
+}
+
+/// The greatest memory that this process has held, in MiB.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.unwrap().trim().trim_end_matches(" kB");
+    peak.parse::<u64>().unwrap() >> 10
+}
+
+/// The process that is measured is this test again, with a limit.
+#[test]
+fn objects_that_are_sent_as_small_differences_are_not_all_held_in_memory() {
+    if let Ok(bytes) = std::env::var(MEASURED) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        return runtime.block_on(async {
+            let bytes: u64 = bytes.parse().unwrap();
+            let limits = ImportLimits::default().with_object_bytes(bytes);
+            let stage = limited(with_differences(40), limits).await;
+            match bytes {
+                0..=0x40_0000 => assert_eq!(exceeded(&stage).await, ImportLimit::ObjectBytes),
+                _ => stage.import(wanted(), |_, _| ()).await,
+            }
+            // All of them take 160 MiB.
+            assert!(peak() < 120, "{} MiB", peak());
+        });
+    }
+    let name =
+        "import::limits::objects_that_are_sent_as_small_differences_are_not_all_held_in_memory";
+    for bytes in [1 << 20, 16 << 20] {
+        let measured = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(MEASURED, bytes.to_string())
+            .output()
+            .unwrap();
+        assert!(measured.status.success(), "{measured:?}");
+    }
 }
