@@ -25,12 +25,14 @@ Exit status:
   2    the command cannot be done as it was given
   3    the storage is in trouble, or `check` found faults
   4    the server cannot be reached, or does not know the key
+  128 and a signal's number  it stopped an import, of which nothing is left
   `run` and `shell` answer the status of their command: 128 and its number if a
   signal ended it, 127 if it is not found, 126 if it cannot be run, and 125 if
   workdisk itself failed.
 
 Examples:
   workdisk create base --template
+  workdisk import rust-lang/log log --depth 1
   workdisk run base -- sh -c 'echo hello > greeting'
   workdisk snapshot create base v1
   workdisk clone base 'task 1' --snapshot v1
@@ -154,6 +156,7 @@ impl PlaceArgs {
                     VolumeArg::Overlayfs => VolumePreference::Overlayfs,
                     VolumeArg::Directory => VolumePreference::Directory,
                 },
+                github_site: None,
                 wait: Duration::from_secs(self.wait),
             }),
         }

@@ -11,6 +11,7 @@ mod delete;
 mod export;
 mod fault;
 mod gc;
+mod import;
 mod list;
 mod load;
 pub(crate) mod print;
@@ -93,6 +94,7 @@ fn quoted(workspace: &Workspace) -> String {
 pub(crate) enum Command {
     Create(create::Create),
     Clone(clone::Clone),
+    Import(import::Import),
     #[command(visible_alias = "ls")]
     List(list::List),
     Show(show::Show),
@@ -121,6 +123,7 @@ impl Command {
         match self {
             Command::Create(command) => command.run(context).await,
             Command::Clone(command) => command.run(context).await,
+            Command::Import(command) => command.run(context).await,
             Command::List(command) => command.run(context).await,
             Command::Show(command) => command.run(context).await,
             Command::Rename(command) => command.run(context).await,

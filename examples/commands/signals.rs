@@ -1,4 +1,4 @@
-//! The signals that would end this process, caught so that a session is ended first.
+//! The signals that would end this process, caught so that what runs is ended first.
 
 use std::fs::File;
 
@@ -42,11 +42,24 @@ impl Signals {
         }
     }
 
+    /// The next signal that asks this process to end.
+    pub(crate) async fn end(&mut self) -> Signal {
+        loop {
+            let signal = self.next().await;
+            if ends(&signal) {
+                return signal;
+            }
+        }
+    }
+
     /// A signal that has come already and asks this process to end.
     pub(crate) fn pending_end(&mut self) -> Option<Signal> {
-        let ends = |signal: &Signal| !matches!(signal, Signal::SIGUSR1 | Signal::SIGUSR2);
         std::iter::from_fn(|| self.0.try_recv().ok()).find(ends)
     }
+}
+
+fn ends(signal: &Signal) -> bool {
+    !matches!(signal, Signal::SIGUSR1 | Signal::SIGUSR2)
 }
 
 /// Whether a terminal sends the signal to our command too, so that it is not to be passed on: what Ctrl-C and Ctrl-\ do to

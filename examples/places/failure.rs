@@ -192,6 +192,13 @@ fn advice(code: &str) -> Option<&'static str> {
         "storage_corrupt" => {
             "`workdisk check` tells what is damaged, and `workdisk repair` mends what it can"
         }
+        "github_repo_invalid" => "a repository is given as OWNER/REPO, and not as a URL",
+        "import_not_found" | "import_unauthorized" => {
+            "is the name right? What is private needs a token, in GITHUB_TOKEN or at the server"
+        }
+        "import_ref_not_found" => "name a branch, a tag or a full commit id of the repository",
+        "import_too_large" => "--depth 1 leaves the history out, and with it most of the bytes",
+        "import_unreachable" => "try again; nothing is left of what was begun",
         "unauthorized" => "give the account's key with --api-key or WORKDISK_API_KEY",
         "server_unreachable" => "is the server running, and is --url or WORKDISK_URL right?",
         _ => return None,

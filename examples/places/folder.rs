@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
+use workdisk::manager::WorkspaceManagerBuilder;
 use workdisk::manager::{
     CloneWorkspace, CreateWorkspace, Force, LeaseTerm, ListWorkspaces, RestoreSnapshot,
     SessionInfo, StartSession,
@@ -15,7 +16,7 @@ use workdisk_local::{Local, Rebuilt, VolumePreference};
 use workdisk_sled::SledMetadata;
 
 use super::failure::REBUILD;
-use super::{BULK_LIMIT, Deleted, Failure, Place, Recovered, Result, Session};
+use super::{BULK_LIMIT, Deleted, Failure, Place, Recovered, Result, Session, Wanted, Watch};
 use crate::views::{Snapshot, Workspace};
 
 /// How often another process that has the folder open is asked again.
@@ -30,6 +31,8 @@ pub(crate) struct FolderTarget {
     pub(crate) path: PathBuf,
     pub(crate) account: String,
     pub(crate) volume: VolumePreference,
+    /// A GitHub Enterprise to import from, if not from GitHub.
+    pub(crate) github_site: Option<String>,
     /// How long to wait for another process to let go of it.
     pub(crate) wait: Duration,
 }
@@ -85,8 +88,26 @@ impl FolderTarget {
 
     /// Opens both stores, once no other process has them.
     pub(crate) async fn open(&self) -> Result<Local> {
-        let open = || workdisk_local::open_with(&self.path, self.volume, |builder| builder);
+        let set_up = self.set_up()?;
+        let open = || workdisk_local::open_with(&self.path, self.volume, set_up.clone());
         self.when_free(open).await
+    }
+
+    /// How the manager is to be made.
+    #[cfg(feature = "github")]
+    fn set_up(
+        &self,
+    ) -> Result<impl FnOnce(WorkspaceManagerBuilder) -> WorkspaceManagerBuilder + Clone> {
+        let github = super::import::folder::options(self.github_site.as_deref())?;
+        Ok(|builder: WorkspaceManagerBuilder| builder.with_github(github))
+    }
+
+    /// How the manager is to be made.
+    #[cfg(not(feature = "github"))]
+    fn set_up(
+        &self,
+    ) -> Result<impl FnOnce(WorkspaceManagerBuilder) -> WorkspaceManagerBuilder + Clone> {
+        Ok(|builder| builder)
     }
 
     /// Takes the files over for records that were brought back from a copy. What the copy has in flight is not settled yet.
@@ -145,6 +166,18 @@ impl Place for Folder {
 
     async fn clone_workspace(&self, source: &str, options: CloneWorkspace) -> Result<Workspace> {
         seen(&self.account.clone_workspace(source, options).await?)
+    }
+
+    #[cfg(feature = "github")]
+    async fn import(&self, wanted: Wanted, watch: Watch<'_>) -> Result<Workspace> {
+        seen(&super::import::folder::import(&self.account, wanted, watch).await?)
+    }
+
+    /// No target opens a place to import into without the feature.
+    #[cfg(not(feature = "github"))]
+    async fn import(&self, wanted: Wanted, _watch: Watch<'_>) -> Result<Workspace> {
+        let detail = format!("{wanted:?} cannot be imported without the feature `github`");
+        Err(Failure::usage("unsupported", detail))
     }
 
     async fn list(&self, options: ListWorkspaces) -> Result<Vec<Workspace>> {

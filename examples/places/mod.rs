@@ -5,6 +5,7 @@
 mod failure;
 mod folder;
 mod held;
+mod import;
 mod recovered;
 mod server;
 
@@ -18,6 +19,7 @@ use workdisk::model::{SessionId, Timestamp};
 pub(crate) use failure::Failure;
 pub(crate) use folder::{Folder, FolderTarget, Missing};
 pub(crate) use held::{Held, end_by_force};
+pub(crate) use import::{Wanted, Watch};
 pub(crate) use recovered::Recovered;
 pub(crate) use server::{Server, ServerTarget};
 
@@ -42,6 +44,21 @@ impl Target {
             Target::Folder(folder) => Box::new(Folder::open(folder, missing).await?),
             Target::Server(server) => Box::new(Server::new(server)),
         })
+    }
+
+    /// The same place, to import from a GitHub Enterprise if a data folder is told of one.
+    pub(crate) fn importing_from(&self, site: Option<String>) -> Result<Self> {
+        let mut target = self.clone();
+        if let Target::Folder(folder) = &mut target {
+            if cfg!(not(feature = "github")) {
+                let detail = "this workdisk was built without the feature `github`";
+                let failure = Failure::usage("unsupported", detail);
+                return Err(failure
+                    .with_advice("build it with --features github, or ask a server with --url"));
+            }
+            folder.github_site = site;
+        }
+        Ok(target)
     }
 
     /// The data folder, for what only works on one.
@@ -82,6 +99,9 @@ pub(crate) trait Place: Send + Sync {
     async fn create(&self, options: CreateWorkspace) -> Result<Workspace>;
 
     async fn clone_workspace(&self, source: &str, options: CloneWorkspace) -> Result<Workspace>;
+
+    /// Imports a repository, until it is told to stop.
+    async fn import(&self, wanted: Wanted, watch: Watch<'_>) -> Result<Workspace>;
 
     /// All workspaces that the options name, through all pages.
     async fn list(&self, options: ListWorkspaces) -> Result<Vec<Workspace>>;

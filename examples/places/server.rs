@@ -7,12 +7,13 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use tokio::sync::oneshot::{self, Receiver};
 use ureq::http::Request;
 use workdisk::manager::{CloneWorkspace, CreateWorkspace, Force, ListWorkspaces, RestoreSnapshot};
 use workdisk::model::SessionId;
 
 use super::held::SERVER_LEASE;
-use super::{BULK_LIMIT, Deleted, Failure, Place, Recovered, Result, Session};
+use super::{BULK_LIMIT, Deleted, Failure, Place, Recovered, Result, Session, Wanted, Watch};
 use crate::views::{Snapshot, Workspace};
 
 /// The longest answer that is read: a page of a thousand workspaces is a tenth of it.
@@ -58,7 +59,7 @@ impl Server {
         read(self.call("GET", path, None).await?)
     }
 
-    async fn send_json<T: DeserializeOwned>(
+    pub(super) async fn send_json<T: DeserializeOwned>(
         &self,
         method: &'static str,
         path: &str,
@@ -75,7 +76,7 @@ impl Server {
             request = request.header("authorization", format!("Bearer {key}"));
         }
         let agent = self.agent.clone();
-        let called = tokio::task::spawn_blocking(move || {
+        let called = on_a_thread(move || {
             let response = match body {
                 Some(body) => {
                     let request = request.header("content-type", "application/json");
@@ -99,6 +100,13 @@ impl Server {
         let detail = format!("the server at {} does not answer: {error}", self.target.url);
         Failure::new("server_unreachable", detail)
     }
+}
+
+/// Does what blocks on a thread that does not keep the process from ending, if nobody waits for the server any more.
+fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
+    let (sender, done) = oneshot::channel();
+    std::thread::spawn(move || sender.send(work()));
+    done
 }
 
 /// Reads an answer of a form that this release knows.
@@ -170,7 +178,7 @@ fn query(options: &ListWorkspaces, cursor: Option<&str>) -> String {
 }
 
 /// An object without the fields that are null.
-fn given(fields: Value) -> Value {
+pub(super) fn given(fields: Value) -> Value {
     match fields {
         Value::Object(fields) => {
             let given = fields.into_iter().filter(|(_, value)| !value.is_null());
@@ -235,6 +243,10 @@ impl Place for Server {
             "snapshot": options.snapshot.map(|snapshot| snapshot.to_string()),
         }));
         self.send_json("POST", "/workspaces", body).await
+    }
+
+    async fn import(&self, wanted: Wanted, watch: Watch<'_>) -> Result<Workspace> {
+        super::import::server::import(self, wanted, watch).await
     }
 
     async fn list(&self, options: ListWorkspaces) -> Result<Vec<Workspace>> {

@@ -6,7 +6,7 @@ mod snapshot;
 mod table;
 mod text;
 mod tree;
-mod workspace;
+pub(crate) mod workspace;
 
 pub(crate) use snapshot::Snapshot;
 pub(crate) use table::table;

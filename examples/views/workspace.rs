@@ -13,6 +13,9 @@ pub(crate) struct Workspace {
     pub(crate) name: Option<String>,
     pub(crate) session_type: SessionType,
     pub(crate) status: String,
+    /// How far an import is, where a server tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) import: Option<Step>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<Failure>,
     pub(crate) image: Option<String>,
@@ -24,6 +27,15 @@ pub(crate) struct Workspace {
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) revision: u64,
+}
+
+/// How far an import is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Step {
+    pub(crate) phase: String,
+    pub(crate) done: u64,
+    pub(crate) total: Option<u64>,
+    pub(crate) bytes: u64,
 }
 
 /// How a workspace's files are kept.

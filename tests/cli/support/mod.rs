@@ -11,6 +11,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 pub(crate) use mask::mask;
+#[cfg(all(feature = "github", feature = "http"))]
+pub(crate) use program::built;
 pub(crate) use program::program;
 
 /// A folder to work in, with a data folder to come.

@@ -1,6 +1,7 @@
 //! Importing from GitHub: from git's own server on the loopback, which takes GitHub's place.
 
 mod broken;
+mod certified;
 mod crash;
 mod git;
 mod hostile;

@@ -7,37 +7,16 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::ServerConfig;
-use rustls::crypto::ring;
-use rustls::pki_types::PrivateKeyDer;
 use workdisk::github::{Credential, CredentialError, CredentialProvider, CredentialRequest};
 use workdisk::{Error, ErrorCode};
 
+use super::certified::certified;
 use super::git::Origin;
 use super::server::{Act, Server};
 use super::{options, wanted};
 use crate::support::{Bench, code, in_session};
 
 const SECRET: &str = "s3cr3t-t0ken";
-
-/// An authority of its own, and a server that it certifies.
-fn certified() -> (Arc<ServerConfig>, String) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &authority).unwrap();
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .unwrap();
-    (Arc::new(config), authority.pem())
-}
 
 /// Gives one credential, and notes who asked.
 #[derive(Debug, Default)]

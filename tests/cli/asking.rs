@@ -1,0 +1,95 @@
+//! A server in place of a data folder: that of the examples, as a process.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+use crate::importing::{Stage, interrupt, start_stalled};
+use crate::support::{built, ran};
+
+const KEY: &str = "a-key-of-acme";
+
+static SERVER: LazyLock<std::path::PathBuf> = LazyLock::new(|| built("server"));
+
+/// A server's process over the stage's folder, ended when it is dropped.
+struct Process {
+    stage: Stage,
+    child: Child,
+    url: String,
+}
+
+impl Process {
+    fn start() -> Self {
+        let stage = Stage::new();
+        let mut child = Command::new(&*SERVER)
+            .args(["--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(stage.bench.data())
+            .args(["--github-base-url", &stage.git.url()])
+            .env("WORKDISK_API_KEYS", format!("acme={KEY}"))
+            .env("RUST_LOG", "error")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let out = child.stdout.take().unwrap();
+        BufReader::new(out).read_line(&mut line).unwrap();
+        let url = line.strip_prefix("listening on ").unwrap().trim();
+        let url = url.to_owned();
+        Self { stage, child, url }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.stage.bench.command(arguments);
+        command.env("WORKDISK_URL", &self.url);
+        command.env("WORKDISK_API_KEY", KEY);
+        command
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let ran = ran(self.command(arguments).arg("--json"));
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+        serde_json::from_str(&ran.out).unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn repository_is_imported_on_a_server() {
+    let server = Process::start();
+    let made = server.json(&["import", "o/r", "base", "--template", "--depth", "1"]);
+    assert_eq!(
+        (&made["name"], &made["status"]),
+        (&json!("base"), &json!("ready"))
+    );
+    assert_eq!(made["template"], true);
+    let commit = server.stage.origin.id("HEAD");
+    assert_eq!(made["source"]["commit"], commit.as_str());
+}
+
+#[test]
+fn import_that_fails_on_a_server_says_why() {
+    let server = Process::start();
+    let ran = ran(&mut server.command(&["import", "o/r", "--ref", "absent"]));
+    let (status, told) = ran.failure();
+    assert_eq!(status, 1, "{told}");
+    assert!(told.contains("[import_ref_not_found]"), "{told}");
+    assert_eq!(server.json(&["list"])["workspaces"], json!([]));
+}
+
+#[test]
+fn import_that_is_interrupted_leaves_nothing_on_the_server() {
+    let server = Process::start();
+    let git = &server.stage.git;
+    let child = start_stalled(git, &mut server.command(&["import", "o/r", "base"]));
+    assert_eq!(interrupt(child), Some(130));
+    // The server sees that the client has gone, and removes what it has made.
+    while server.json(&["list"])["workspaces"] != json!([]) {}
+}
