@@ -237,7 +237,7 @@ impl Place for Server {
 
     async fn clone_workspace(&self, source: &str, options: CloneWorkspace) -> Result<Workspace> {
         let body = given(json!({
-            "clone_of": source,
+            "clone_from": source,
             "name": options.name,
             "template": options.template,
             "snapshot": options.snapshot.map(|snapshot| snapshot.to_string()),

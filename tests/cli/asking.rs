@@ -61,6 +61,15 @@ impl Drop for Process {
     }
 }
 
+/// The server was asked to clone by a name of the field that it does not know.
+#[test]
+fn workspace_is_cloned_on_a_server() {
+    let server = Process::start();
+    let source = server.json(&["create", "base"]);
+    let made = server.json(&["clone", "base", "copy"]);
+    assert_eq!(made["source"]["clone_of"], source["id"]);
+}
+
 #[test]
 fn repository_is_imported_on_a_server() {
     let server = Process::start();
