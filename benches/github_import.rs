@@ -2,8 +2,8 @@
 //! `cargo bench --features github --bench github_import -- [--runs N] [--files N] [--in FOLDER]`.
 //!
 //! Without a folder both write to a fresh ext4 on a loop device, which needs root. Each import runs in a process of its own,
-//! whose greatest memory is told. An import is durable when it is done; so that like is compared with like, a clone is also
-//! timed with a `sync` of its file system.
+//! whose greatest memory and whose phases are told. An import is durable when it is done; so that like is compared with like,
+//! a clone is also timed with a `sync` of its file system. At the end an import is cancelled in each of its phases.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,6 +13,8 @@
               it uses a part"
 )]
 
+#[path = "github_import/child.rs"]
+mod child;
 #[path = "../tests/it/import/server.rs"]
 mod server;
 
@@ -22,10 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use workdisk::github::GithubOptions;
-use workdisk::manager::ImportRepository;
 use workdisk_conformance::{FileSystem, LoopDisk};
-use workdisk_local::VolumePreference;
 
 use self::server::Server;
 
@@ -34,6 +33,8 @@ struct Run {
     time: Duration,
     /// The greatest resident memory, in KiB.
     memory: Option<u64>,
+    /// How many microseconds each phase took.
+    phases: Vec<u64>,
 }
 
 fn main() {
@@ -42,8 +43,13 @@ fn main() {
         let at = arguments.iter().position(|argument| argument == name)?;
         arguments.get(at + 1).cloned()
     };
-    if let (Some(url), Some(folder)) = (value("--import"), value("--to")) {
-        return import(&url, Path::new(&folder));
+    for (name, work) in [
+        ("--import", child::import as fn(&str, &Path)),
+        ("--cancel", child::cancel),
+    ] {
+        if let (Some(url), Some(folder)) = (value(name), value("--to")) {
+            return work(&url, Path::new(&folder));
+        }
     }
     let runs = value("--runs").map_or(7, |text| text.parse().unwrap());
     let files = value("--files").map_or(24_000, |text| text.parse().unwrap());
@@ -73,6 +79,24 @@ fn main() {
     let base = tell("git clone", &clones, None);
     tell("git clone, sync", &synced, Some(base));
     tell("import", &imports, Some(base));
+    tell_phases(
+        "of which",
+        imports.iter().map(|run| &run.phases[..]).collect(),
+    );
+    let cancelled = in_a_child(&server, "--cancel", &place.join("cancelled"));
+    tell_phases("cancelled in", vec![&cancelled]);
+}
+
+/// Tells a time for each phase: the median of some runs.
+fn tell_phases(what: &str, runs: Vec<&[u64]>) {
+    print!("{what:16}");
+    for (at, phase) in child::PHASES.iter().enumerate() {
+        let mut times: Vec<u64> = runs.iter().map(|run| run[at]).collect();
+        times.sort_unstable();
+        let median = Duration::from_micros(times[times.len() / 2]);
+        print!(" {phase} {median:.2?}");
+    }
+    println!();
 }
 
 fn tell(what: &str, runs: &[Run], base: Option<Duration>) -> Duration {
@@ -110,51 +134,35 @@ fn clone(server: &Server, folder: &Path, sync: bool) -> Run {
     }
     let time = started.elapsed();
     fs::remove_dir_all(folder).unwrap();
-    Run { time, memory: None }
+    Run {
+        time,
+        memory: None,
+        phases: Vec::new(),
+    }
 }
 
 fn import_in_a_child(server: &Server, folder: &Path) -> Run {
+    let numbers = in_a_child(server, "--import", folder);
+    Run {
+        time: Duration::from_micros(numbers[0]),
+        memory: Some(numbers[1]),
+        phases: numbers[2..].to_vec(),
+    }
+}
+
+/// Has a process of its own do something in a folder, and answers the numbers that it prints.
+fn in_a_child(server: &Server, what: &str, folder: &Path) -> Vec<u64> {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--import", &server.url(), "--to"])
+        .args([what, &server.url(), "--to"])
         .arg(folder)
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
     assert!(output.status.success());
-    let told = String::from_utf8(output.stdout).unwrap();
-    let mut numbers = told
-        .split_whitespace()
-        .map(|text| text.parse::<u64>().unwrap());
-    let time = Duration::from_micros(numbers.next().unwrap());
     fs::remove_dir_all(folder).unwrap();
-    Run {
-        time,
-        memory: numbers.next(),
-    }
-}
-
-/// The child: one import, whose time in microseconds and greatest memory it prints.
-fn import(url: &str, folder: &Path) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let github = GithubOptions::default().with_base_url(url).unwrap();
-        let local = workdisk_local::open_with(folder, VolumePreference::Best, |builder| {
-            builder.with_github(github)
-        });
-        let local = local.await.unwrap();
-        let account = local.manager().account("bench").unwrap();
-        let started = Instant::now();
-        let import = account.import(ImportRepository::new("o/r")).await.unwrap();
-        import.finish().await.unwrap();
-        let time = started.elapsed();
-        let status = fs::read_to_string("/proc/self/status").unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let peak = peak.unwrap().trim().trim_end_matches(" kB");
-        println!("{} {peak}", time.as_micros());
-    });
+    let told = String::from_utf8(output.stdout).unwrap();
+    let numbers = told.split_whitespace();
+    numbers.map(|text| text.parse().unwrap()).collect()
 }
 
 /// Makes a bare repository of many files in many folders, with three commits.
