@@ -74,9 +74,8 @@ impl Core {
     ) -> Result<Workspace, Error> {
         let mut failure = Self::contended(VERB);
         for _ in 0..ATTEMPTS {
-            let origin = self
-                .origin(account, source, options.snapshot.as_ref(), &name)
-                .await?;
+            let find = || self.origin(account, source, options.snapshot.as_ref(), &name);
+            let origin = Box::pin(find()).await?;
             let ticket = self.insert(
                 VERB,
                 self.record_of_clone(&origin, options),
@@ -88,9 +87,7 @@ impl Core {
                 // What was to be forked was removed meanwhile: the source has moved on, and is looked at again. If it
                 // still names the same volume, that volume is lost.
                 Err(error) if is_missing_parent(&error) => {
-                    let again = self
-                        .origin(account, source, options.snapshot.as_ref(), &name)
-                        .await?;
+                    let again = Box::pin(find()).await?;
                     if again.frozen == origin.frozen {
                         return Err(error);
                     }

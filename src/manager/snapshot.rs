@@ -38,7 +38,7 @@ impl Account {
         let name = SnapshotName::parse(name)?;
         let (request, wish) = (self.request(), Wish::Snapshot { name, force });
         Core::detached("create_snapshot", self.id(), async move {
-            core.create_snapshot(&account, target, request, &wish).await
+            Box::pin(core.create_snapshot(&account, target, request, &wish)).await
         })
         .await
     }
