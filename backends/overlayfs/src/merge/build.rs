@@ -10,7 +10,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::lookup::{Found, Place, joined, look_up, open_folder};
+use super::lookup::{Found, Place, joined, look_up};
+use super::root::Root;
 use crate::tree::attributes::{copy_attributes, copy_times};
 use crate::tree::copy::copy_file;
 use crate::tree::names_of;
@@ -45,7 +46,7 @@ impl<'a> Linker<'a> {
     fn give_name(
         &mut self,
         (folder, in_layer): (&OwnedFd, &CStr),
-        target: &OwnedFd,
+        target: &Root<'_>,
         (made, path, name): (&OwnedFd, &[u8], &CStr),
     ) -> Result<(), Errno> {
         let look = || statat(folder, in_layer, AtFlags::SYMLINK_NOFOLLOW);
@@ -57,7 +58,7 @@ impl<'a> Linker<'a> {
         {
             return match self.copies.get(&stat.st_ino) {
                 Some((path, copy)) => {
-                    let home = open_folder(target, path)?.ok_or(Errno::STALE)?;
+                    let home = target.open(path)?.ok_or(Errno::STALE)?;
                     linkat(&home, copy, made, name, AtFlags::empty())
                 }
                 None => {
@@ -93,18 +94,20 @@ pub(super) fn merge(
     mut linker: Linker<'_>,
     stopped: impl Fn() -> bool,
 ) -> Result<HashSet<Inode>, Errno> {
+    let layers: Vec<Root<'_>> = layers.iter().map(Root::of).collect();
+    let target = &Root::of(target);
     let root = Place {
         parts: (0..layers.len()).map(|layer| (layer, Vec::new())).collect(),
         below: has_below.then(Vec::new),
     };
     let mut pending = vec![(root, Vec::new())];
     while let Some((place, path)) = pending.pop() {
-        let made = open_folder(target, &path)?.ok_or(Errno::STALE)?;
-        for name in names(layers, &place)? {
+        let made = target.open(&path)?.ok_or(Errno::STALE)?;
+        for name in names(&layers, &place)? {
             if stopped() {
                 return Err(Errno::INTR);
             }
-            match look_up(layers, &place, &name, has_below)? {
+            match look_up(&layers, &place, &name, has_below)? {
                 Found::Folder(below) => {
                     let below_path = joined(&path, name.to_bytes());
                     mkdirat(&made, &name, Mode::RWXU)?;
@@ -112,11 +115,11 @@ pub(super) fn merge(
                     pending.push((below, below_path));
                 }
                 Found::File(layer, folder, in_layer) => {
-                    let folder = open_folder(&layers[layer], &folder)?.ok_or(Errno::STALE)?;
+                    let folder = layers[layer].open(&folder)?.ok_or(Errno::STALE)?;
                     linker.give_name((&folder, &in_layer), target, (&made, &path, &name))?;
                 }
                 Found::Hidden(layer, folder, in_layer) if place.below.is_some() => {
-                    let folder = open_folder(&layers[layer], &folder)?.ok_or(Errno::STALE)?;
+                    let folder = layers[layer].open(&folder)?.ok_or(Errno::STALE)?;
                     hide(&folder, &in_layer, &made, &name)?;
                 }
                 Found::Hidden(..) | Found::Nothing => {}
@@ -124,7 +127,7 @@ pub(super) fn merge(
         }
         // The times last: every name in the folder is there now, and its own folders do not change it any more.
         let (layer, newest) = place.parts.first().ok_or(Errno::STALE)?;
-        let model = open_folder(&layers[*layer], newest)?.ok_or(Errno::STALE)?;
+        let model = layers[*layer].open(newest)?.ok_or(Errno::STALE)?;
         copy_attributes(&model, &made)?;
         copy_times(&model, &made)?;
     }
@@ -133,7 +136,7 @@ pub(super) fn merge(
 
 /// Says in the folder itself where it goes on below, if that is not where its name and its parent lead.
 fn mark(
-    target: &OwnedFd,
+    target: &Root<'_>,
     path: &[u8],
     parent: &Place,
     name: &CStr,
@@ -143,7 +146,7 @@ fn mark(
         .below
         .as_ref()
         .map(|below| joined(below, name.to_bytes()));
-    let folder = open_folder(target, path)?.ok_or(Errno::STALE)?;
+    let folder = target.open(path)?.ok_or(Errno::STALE)?;
     let flags = XattrFlags::empty();
     match (&natural, &place.below) {
         (Some(_), None) => fsetxattr(&folder, c"trusted.overlay.opaque", b"y", flags),
@@ -197,10 +200,10 @@ fn hide(folder: &OwnedFd, in_layer: &CStr, made: &OwnedFd, name: &CStr) -> Resul
     )
 }
 
-fn names(layers: &[OwnedFd], place: &Place) -> Result<BTreeSet<CString>, Errno> {
+fn names(layers: &[Root<'_>], place: &Place) -> Result<BTreeSet<CString>, Errno> {
     let mut names = BTreeSet::new();
     for (layer, path) in &place.parts {
-        let folder = open_folder(&layers[*layer], path)?.ok_or(Errno::STALE)?;
+        let folder = layers[*layer].open(path)?.ok_or(Errno::STALE)?;
         for entry in Dir::read_from(&folder)? {
             let entry = entry?;
             let name = entry.file_name();

@@ -2,12 +2,11 @@
 
 use std::ffi::{CStr, CString};
 
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{
-    self, AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fgetxattr, lgetxattr, openat2,
-    statat,
-};
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, FileType, Stat, fgetxattr, fgetxattr_query, lgetxattr, statat};
 use rustix::io::Errno;
+
+use super::root::Root;
 
 /// A folder of the merged tree: where its parts are.
 #[derive(Clone, Debug)]
@@ -47,7 +46,7 @@ enum Wanted {
 
 /// Looks `name` up in a folder of the merged tree. `has_below` says whether there are layers below the merged ones.
 pub(super) fn look_up(
-    layers: &[OwnedFd],
+    layers: &[Root<'_>],
     folder: &Place,
     name: &CStr,
     has_below: bool,
@@ -92,7 +91,7 @@ impl Search {
     /// Looks in one layer; `Some` ends the search with what is no folder.
     fn look_in(
         &mut self,
-        root: &OwnedFd,
+        root: &Root<'_>,
         layer: usize,
         base: &[u8],
     ) -> Result<Option<Found>, Errno> {
@@ -112,7 +111,7 @@ impl Search {
         for (n, step) in steps.iter().enumerate() {
             let last = n + 1 == steps.len();
             let name = CString::new(step.clone()).map_err(|_| Errno::INVAL)?;
-            let Some(folder) = open_folder(root, &here)? else {
+            let Some(folder) = root.open(&here)? else {
                 return Ok(None);
             };
             let stat = match statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -131,7 +130,7 @@ impl Search {
                 return Ok(first.then_some(Found::File(layer, here, name)));
             }
             here = joined(&here, step);
-            let part = open_folder(root, &here)?.ok_or(Errno::STALE)?;
+            let part = root.open(&here)?.ok_or(Errno::STALE)?;
             if attribute(&part, c"trusted.overlay.opaque")?.as_deref() == Some(b"y") {
                 self.stopped = true;
                 asked = joined(&asked, step);
@@ -158,40 +157,6 @@ impl Search {
         self.parts.push((layer, here));
         Ok(None)
     }
-}
-
-/// Opens a folder of a layer, which no symbolic link leads to. The path may be longer than the kernel takes at once.
-pub(super) fn open_folder(root: impl AsFd, path: &[u8]) -> Result<Option<OwnedFd>, Errno> {
-    const AT_ONCE: usize = 200;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
-    let steps: Vec<&[u8]> = path
-        .split(|byte| *byte == b'/')
-        .filter(|step| !step.is_empty())
-        .collect();
-    let mut folder = fs::openat(&root, c".", flags, Mode::empty())?;
-    let mut from = 0;
-    while from < steps.len() {
-        let mut to = from;
-        let mut length = 0;
-        while to < steps.len() && to - from < AT_ONCE && length + steps[to].len() < 4000 {
-            length += steps[to].len() + 1;
-            to += 1;
-        }
-        folder = match openat2(
-            &folder,
-            steps[from..to].join(&b'/'),
-            flags,
-            Mode::empty(),
-            resolve,
-        ) {
-            Ok(folder) => folder,
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
-            Err(errno) => return Err(errno),
-        };
-        from = to;
-    }
-    Ok(Some(folder))
 }
 
 pub(super) fn joined(path: &[u8], name: &[u8]) -> Vec<u8> {
@@ -222,20 +187,15 @@ fn is_whiteout(folder: &OwnedFd, name: &CStr, stat: &Stat) -> Result<bool, Errno
     }
 }
 
+/// Reads an attribute, which has another length only if it was changed since it was asked for: layers are not.
 fn attribute(folder: &OwnedFd, name: &CStr) -> Result<Option<Vec<u8>>, Errno> {
-    /// The kernel takes no longer value.
-    const LONGEST: usize = 64 * 1024;
-    let none: &mut [u8] = &mut [];
-    if fgetxattr(folder, name, none) == Err(Errno::NODATA) {
-        return Ok(None);
-    }
-    let mut value = vec![0; LONGEST];
-    match fgetxattr(folder, name, &mut value[..]) {
-        Ok(length) => {
-            value.truncate(length);
-            Ok(Some(value))
-        }
-        Err(Errno::NODATA) => Ok(None),
-        Err(errno) => Err(errno),
-    }
+    let length = match fgetxattr_query(folder, name) {
+        Ok(length) => length,
+        Err(Errno::NODATA) => return Ok(None),
+        Err(errno) => return Err(errno),
+    };
+    let mut value = vec![0; length];
+    let length = fgetxattr(folder, name, &mut value[..])?;
+    value.truncate(length);
+    Ok(Some(value))
 }

@@ -11,6 +11,7 @@ mod folders;
 mod later;
 mod lookup;
 mod plan;
+mod root;
 mod weight;
 
 use std::collections::HashSet;
