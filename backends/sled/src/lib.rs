@@ -55,7 +55,7 @@ use crate::writer::{Counters, Disk, Request, Writer};
 /// reopened.
 ///
 /// # Limitations
-/// - sled keeps an index in memory, some 350 bytes a workspace. A record has at most 8 KiB.
+/// - sled keeps an index in memory, some 150 bytes a workspace, and a cache of some 60 MiB. A record has at most 8 KiB.
 /// - sled notices damage by checksums, but takes a damaged stretch of its log for the end that a crash cut off, and forgets
 ///   what came after it. A store that lost anything of what was written before it was last closed is an error; damage of
 ///   what was written since, by a process that then died, is taken for what the crash cut off. The volumes notice a store

@@ -24,6 +24,10 @@ const LAYOUT: u32 = 1;
 /// sled lets go of its own lock some milliseconds after it is dropped.
 const SLED_LOCK_WAIT: Duration = Duration::from_secs(2);
 
+/// How many bytes of pages sled keeps in memory beside its index of them. Left to itself it keeps a gibibyte, which a
+/// listing of a million workspaces fills; the kernel has the file in its own cache anyway.
+const CACHE: u64 = 32 << 20;
+
 pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata> {
     let io = StoreError::io("open the store");
     DirBuilder::new()
@@ -60,7 +64,8 @@ pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata> {
 fn open_sled(folder: &Path) -> Result<sled::Db> {
     let begin = Instant::now();
     loop {
-        let opened = catch_unwind(AssertUnwindSafe(|| sled::Config::new().path(folder).open()));
+        let config = sled::Config::new().path(folder).cache_capacity(CACHE);
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
         match opened {
             Ok(Ok(db)) => return Ok(db),
             Ok(Err(error)) if is_still_locked(&error) && begin.elapsed() < SLED_LOCK_WAIT => {
