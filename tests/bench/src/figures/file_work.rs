@@ -1,0 +1,76 @@
+//! File work in a session against a plain directory on the same file system, by turns.
+
+use std::fs;
+use std::path::Path;
+
+use workdisk::manager::{CreateWorkspace, Force};
+use workdisk::model::SessionType;
+use workdisk_conformance::FileSystem;
+
+use crate::Result;
+use crate::disk::{Disk, settle};
+use crate::options::Options;
+use crate::peers::Peer;
+use crate::report::Figure;
+use crate::store::Store;
+use crate::work::{Times, Work};
+
+pub(crate) async fn measure(options: &Options) -> Result<Figure> {
+    let mut figure = Figure::new(
+        "files",
+        "work in a session's files and in a plain directory",
+    );
+    let disk = Disk::new(FileSystem::Ext4)?;
+    let work = Work::prepare(&disk.path().join("sources"), options)?;
+    let store = Store::open(&disk.path().join("data")).await?;
+    let (mut ours, mut plain) = (Times::default(), Times::default());
+    for round in 0..options.scaled(1, 5) {
+        // Who begins changes, so that neither always finds the other's traces.
+        for turn in 0..2 {
+            disk.settle()?;
+            match (turn + round) % 2 {
+                0 => in_a_session(&store, &work, &mut ours).await?,
+                _ => in_a_folder(&disk.path().join("plain"), &work, &mut plain)?,
+            }
+        }
+    }
+    compare(&mut figure, "ext4", &ours, &plain, 0.95);
+    for missing in work.missing() {
+        figure.note(missing);
+    }
+    Ok(figure)
+}
+
+async fn in_a_session(store: &Store, work: &Work, times: &mut Times) -> Result<()> {
+    let create = CreateWorkspace::new(SessionType::Sandbox);
+    let id = store.account.create(create).await?.id;
+    let session = store.start(id).await?;
+    work.all(session.path(), times)?;
+    session.end().await?;
+    store.account.delete(id, Force::No).await?;
+    store.settle().await
+}
+
+fn in_a_folder(folder: &Path, work: &Work, times: &mut Times) -> Result<()> {
+    fs::create_dir(folder)?;
+    work.all(folder, times)?;
+    fs::remove_dir_all(folder)?;
+    settle(folder.parent().unwrap_or(folder))
+}
+
+/// Adds both sides' rows, and holds how fast ours is against how fast it must be.
+pub(crate) fn compare(figure: &mut Figure, place: &str, ours: &Times, plain: &Times, bar: f64) {
+    for (what, samples) in ours {
+        let Some((_, theirs)) = plain.iter().find(|(other, _)| other == what) else {
+            continue;
+        };
+        let ours = figure.times(what, Peer::Workdisk, place, None, samples);
+        let theirs = figure.times(what, Peer::Plain, place, None, theirs);
+        figure.at_least(
+            &format!("{what}, {place}: speed of a plain directory"),
+            theirs / ours,
+            bar,
+            "×",
+        );
+    }
+}

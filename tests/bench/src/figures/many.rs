@@ -1,0 +1,198 @@
+//! A million workspaces in one store: opening it, finding, reading, listing and creating, and what it takes of memory.
+
+use std::fs;
+use std::io::{BufReader, Write};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use workdisk::manager::{CreateWorkspace, ListWorkspaces};
+use workdisk::model::{
+    AccountId, SessionType, StoreId, Timestamp, VolumeId, WorkspaceId, WorkspaceName,
+    WorkspaceRecord,
+};
+use workdisk_conformance::FileSystem;
+use workdisk_sled::SledMetadata;
+
+use crate::Result;
+use crate::disk::Disk;
+use crate::options::Options;
+use crate::peers::Peer;
+use crate::process::run;
+use crate::report::Figure;
+use crate::samples::Samples;
+use crate::store::Store;
+
+/// What a process that did nothing else found in a store.
+#[derive(Serialize, Deserialize)]
+struct Found {
+    open: Vec<Duration>,
+    find: Vec<Duration>,
+    get: Vec<Duration>,
+    page: Vec<Duration>,
+    create: Vec<Duration>,
+    resident_mib: f64,
+    greatest_mib: f64,
+}
+
+pub(crate) async fn measure(options: &Options) -> Result<Figure> {
+    let workspaces = options.scaled(1_000, 1_000_000);
+    let title = format!("{workspaces} workspaces in one store");
+    let mut figure = Figure::new("store", title);
+    let disk = Disk::new(FileSystem::Ext4)?;
+    let (empty, full) = (disk.path().join("empty"), disk.path().join("full"));
+    fill(&full.join("metadata"), workspaces).await?;
+    disk.settle()?;
+    // In a process each, whose memory is all the store's.
+    let [alone, among] = [(&empty, 0), (&full, workspaces)].map(|(folder, workspaces)| {
+        let told = run(Command::new(std::env::current_exe()?)
+            .args(["--look-into-store"])
+            .arg(folder)
+            .arg("--workspaces")
+            .arg(workspaces.to_string()))?;
+        Ok::<Found, crate::Error>(serde_json::from_str(&told)?)
+    });
+    let (alone, among) = (alone?, among?);
+    let place = "ext4";
+    let mut row = |what: &str, times: &[Duration]| {
+        let samples: Samples = times.iter().copied().collect();
+        figure.times(what, Peer::Workdisk, place, None, &samples)
+    };
+    let created_alone = row("create in an empty store", &alone.create);
+    let created = row("create", &among.create);
+    let open = row("open", &among.open);
+    let find = row("find by name", &among.find);
+    row("get by id", &among.get);
+    let page = row("page of 100", &among.page);
+    figure.number("memory", Peer::Workdisk, place, (among.resident_mib, "MiB"));
+    figure.number(
+        "memory, after all were listed",
+        Peer::Workdisk,
+        place,
+        (among.greatest_mib, "MiB"),
+    );
+    figure.at_most("open", open, 1_000.0, " ms");
+    figure.at_most("find by name", find * 1e3, 50.0, " µs");
+    figure.at_most("page of 100", page, 5.0, " ms");
+    figure.at_most(
+        "create over the same in an empty store",
+        created / created_alone,
+        1.5,
+        "×",
+    );
+    figure.at_most(
+        "memory, after all were listed",
+        among.greatest_mib,
+        300.0,
+        " MiB",
+    );
+    figure.note(
+        "the records are read in as an export; their disks, which cost no memory, are not made",
+    );
+    Ok(figure)
+}
+
+/// Reads as many records into a new store as an export of it would have.
+async fn fill(folder: &Path, workspaces: u64) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let (reader, writer) = std::io::pipe()?;
+    let written = std::thread::spawn(move || export(writer, workspaces));
+    let store = SledMetadata::open(folder).await?;
+    let store = store.import(BufReader::new(reader)).await?;
+    drop(store);
+    written.join().map_err(|_| "the export broke off")?
+}
+
+fn export(to: std::io::PipeWriter, workspaces: u64) -> Result<()> {
+    let mut to = std::io::BufWriter::with_capacity(1 << 16, to);
+    let store = serde_json::to_string(&StoreId::new())?;
+    writeln!(
+        to,
+        r#"{{"line":"header","version":1,"store":{store},"generation":1}}"#
+    )?;
+    let account = AccountId::parse("bench")?;
+    for number in 0..workspaces {
+        let mut record = WorkspaceRecord::new(
+            WorkspaceId::new(),
+            account.clone(),
+            SessionType::Sandbox,
+            VolumeId::new(),
+            Timestamp::now(),
+        );
+        record.name = Some(WorkspaceName::parse(&name(number))?);
+        let record = serde_json::to_string(&record)?;
+        writeln!(to, r#"{{"line":"workspace","record":{record}}}"#)?;
+    }
+    writeln!(
+        to,
+        r#"{{"line":"end","workspaces":{workspaces},"snapshots":0}}"#
+    )?;
+    Ok(to.flush()?)
+}
+
+fn name(number: u64) -> String {
+    format!("workspace {number}")
+}
+
+/// The process that works in the store, and tells what it found.
+pub(crate) async fn look_into(folder: &Path, workspaces: u64) -> Result<()> {
+    let mut found = [(); 5].map(|()| Vec::new());
+    let [open, find, get, page, create] = &mut found;
+    let begin = Instant::now();
+    let store = Store::open(folder).await?;
+    open.push(begin.elapsed());
+    let account = &store.account;
+    let rounds = 200;
+    for round in 0..rounds.min(workspaces) {
+        let wanted = name(round * (workspaces / rounds).max(1));
+        let begin = Instant::now();
+        let id = account.get(wanted.as_str()).await?.id;
+        find.push(begin.elapsed());
+        let begin = Instant::now();
+        account.get(id).await?;
+        get.push(begin.elapsed());
+    }
+    let pages = ListWorkspaces::default().with_limit(100);
+    let mut options = pages.clone();
+    for _ in 0..rounds {
+        let begin = Instant::now();
+        let next = account.list(options.clone()).await?.next_cursor;
+        page.push(begin.elapsed());
+        if let Some(cursor) = next {
+            options = options.with_cursor(cursor);
+        }
+    }
+    for round in 0..rounds {
+        let asked = CreateWorkspace::new(SessionType::Sandbox).with_name(format!("new {round}"));
+        let begin = Instant::now();
+        account.create(asked).await?;
+        create.push(begin.elapsed());
+    }
+    let resident_mib = memory_mib("VmRSS")?;
+    // What was read stays in a cache, as far as its bound allows.
+    let mut options = pages.with_limit(ListWorkspaces::MAX_LIMIT);
+    while let Some(cursor) = account.list(options.clone()).await?.next_cursor {
+        options = options.with_cursor(cursor);
+    }
+    let [open, find, get, page, create] = found;
+    let found = Found {
+        open,
+        find,
+        get,
+        page,
+        create,
+        resident_mib,
+        greatest_mib: memory_mib("VmHWM")?,
+    };
+    println!("{}", serde_json::to_string(&found)?);
+    Ok(())
+}
+
+/// What this process takes of the memory.
+fn memory_mib(field: &str) -> Result<f64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1));
+    Ok(kib.ok_or("the kernel does not say")?.parse::<f64>()? / 1024.0)
+}
