@@ -62,7 +62,11 @@ fn lines(rows: &[Row]) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     for row in rows {
         let ours = row.who == "workdisk";
-        if row.count < 2 && ours || !ours && row.what != "clone" || ours && row.place != "ext4" {
+        let wanted = match ours {
+            true => row.count > 1 && row.place == "ext4",
+            false => row.what == "clone",
+        };
+        if !wanted {
             continue;
         }
         let name = match ours {

@@ -16,7 +16,10 @@ use crate::tree;
 /// How long each kind of work took, in the order in which they are done.
 pub(crate) type Times = Vec<(&'static str, Samples)>;
 
-const KINDS: [(&str, fn(&Work, &Path) -> Result<()>); 8] = [
+/// A kind's name, and how it is done.
+type Kind = (&'static str, fn(&Work, &Path) -> Result<()>);
+
+const KINDS: [Kind; 8] = [
     ("git clone", Work::git_clone),
     ("git status", Work::git_status),
     ("cargo build", Work::cargo_build),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use workdisk::manager::{CloneWorkspace, Force, RestoreSnapshot};
 use workdisk::model::WorkspaceId;
@@ -21,6 +22,12 @@ const NAME: &str = "clone";
 
 /// The calls that have the bar.
 const CALLS: [&str; 5] = ["clone", "snapshot", "restore", "session start", "delete"];
+
+/// How many rounds there are at least, however long they take.
+const ENOUGH: usize = 30;
+
+/// How long the rounds of one size go on after that.
+const PATIENCE: Duration = Duration::from_secs(12);
 
 pub(crate) async fn measure(options: &Options) -> Result<Figure> {
     let mut figure = Figure::new(NAME, "a call's time, against the size of the tree");
@@ -98,7 +105,11 @@ async fn our_calls(store: &Store, template: WorkspaceId, rounds: usize) -> Resul
     let mut calls: [Samples; 5] = Default::default();
     let [clone, snapshot, restore, start, delete] = &mut calls;
     let account = &store.account;
+    let begin = Instant::now();
     for round in 0..rounds {
+        if round >= ENOUGH && begin.elapsed() > PATIENCE {
+            break;
+        }
         let options = CloneWorkspace::of_head().with_name(format!("clone {round}"));
         let copy = clone
             .time(account.clone_workspace(template, options))
@@ -156,7 +167,7 @@ fn copies(
     let (mut plain, mut durable, mut removal) = Default::default();
     for round in 0..rounds_of_copies(files) {
         let to = disk.path().join(format!("copy {round}"));
-        let begin = std::time::Instant::now();
+        let begin = Instant::now();
         Samples::time_blocking(&mut plain, || {
             run(Command::new("cp").args(["-a", how]).arg(&source).arg(&to))
         })?;

@@ -18,10 +18,13 @@ use crate::report::Figure;
 
 pub(crate) use many::look_into;
 
+/// A figure's name, and how it is measured.
+type Named = (&'static str, fn(&Options) -> Measuring<'_>);
+
 type Measuring<'a> = Pin<Box<dyn Future<Output = Result<Figure>> + 'a>>;
 
 /// The figures by name, in the order in which they are measured.
-pub(crate) const FIGURES: &[(&str, fn(&Options) -> Measuring<'_>)] = &[
+pub(crate) const FIGURES: &[Named] = &[
     ("clone", |options| Box::pin(clone::measure(options))),
     ("containerd", |options| {
         Box::pin(containerd::measure(options))
