@@ -447,10 +447,11 @@ async fn importing_from_nowhere(bench: &Bench) -> WorkspaceManager {
 async fn walk(bench: Bench, things: usize) {
     let mut owned = Owned::on(bench).await;
     let before = owned.export().await;
+    let things = owned.asked[..things].to_vec();
     for row in rows() {
-        for asked in owned.asked[..things].to_vec() {
-            let theirs = owned.ask(&row, &asked).await;
-            let nobodys = owned.ask(&row, &of_nobody(&asked)).await;
+        for asked in &things {
+            let theirs = owned.ask(&row, asked).await;
+            let nobodys = owned.ask(&row, &of_nobody(asked)).await;
             assert_eq!(theirs, nobodys, "{} tells of {asked:?}", row.call);
         }
         assert_eq!(owned.export().await, before, "{} changes", row.call);
