@@ -145,6 +145,10 @@ impl Core {
         let Some(session) = record.session.as_ref().map(|session| session.id) else {
             return;
         };
+        // What was mounted before the failure would keep the disk from everybody.
+        if let Err(error) = self.volume.unmount(record.head).await {
+            tracing::debug!(workspace = %record.id, %error, "nothing was unmounted");
+        }
         let taken = self.update(verb, &record.account, record.id, |before| {
             running(before, session)?;
             let mut record = before.clone();

@@ -19,6 +19,7 @@ mod clocks;
 mod codes;
 mod crash;
 mod expected;
+mod failing;
 mod files;
 mod folder;
 #[cfg(feature = "github")]

@@ -16,7 +16,7 @@ use workdisk::model::{
 };
 use workdisk::session::Host;
 use workdisk::{Account, BackendErrorKind, Error, Metadata, Volume, WorkspaceManager};
-use workdisk_conformance::Skip;
+use workdisk_conformance::{Faults, FaultyMetadata, FaultyVolume, Skip};
 use workdisk_directory::DirectoryVolume;
 use workdisk_memory::{MemoryMetadata, MemoryVolume};
 use workdisk_overlayfs::{OverlayOptions, OverlayVolume};
@@ -83,6 +83,14 @@ impl Bench {
         let volume = DirectoryVolume::open(folder.path().join("volumes"))
             .await
             .unwrap();
+        Self::over(Arc::new(metadata), Arc::new(volume), folder).await
+    }
+
+    /// The strict doubles, of which any call can fail.
+    pub(crate) async fn with_faults(faults: &Faults) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let metadata = FaultyMetadata::new(Arc::new(MemoryMetadata::new()), faults);
+        let volume = FaultyVolume::new(Arc::new(MemoryVolume::new().unwrap()), faults);
         Self::over(Arc::new(metadata), Arc::new(volume), folder).await
     }
 
