@@ -83,11 +83,19 @@ impl Mounted {
         Ok(Self { device, point })
     }
 
-    /// Mounts it anew, as after a start of the machine.
+    /// Mounts it anew, as after a start of the machine: again for as long as what a process left there keeps the failed
+    /// file system from going.
     pub(crate) fn remount(&self) -> Result<()> {
-        run("umount", &[Path::new("-R"), &self.point])?;
-        run("mount", &[&self.device.0, &self.point])?;
-        Ok(())
+        let begin = Instant::now();
+        loop {
+            run("umount", &[Path::new("-R"), &self.point])?;
+            run("mount", &[&self.device.0, &self.point])?;
+            match tempfile::tempfile_in(&self.point) {
+                Ok(_) => return Ok(()),
+                Err(error) if begin.elapsed() > Duration::from_secs(20) => return Err(error.into()),
+                Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
     }
 }
 
