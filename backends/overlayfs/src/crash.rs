@@ -219,6 +219,20 @@ async fn crash_at_any_step_of_removal_in_place_leaves_it_done_or_not() {
     }
 }
 
+/// A volume whose making had not been made durable was gone from memory, and taken for removed. The record that named it
+/// was let go of, and on the disk it was there.
+#[tokio::test(flavor = "multi_thread")]
+async fn volume_is_not_taken_for_removed_once_the_disk_has_failed() {
+    if !host_can() {
+        return;
+    }
+    let scene = Scene::new(Change::RemoveFrozen).await;
+    scene.volume.remove(VolumeId::new()).await.unwrap();
+    scene.volume.store().disk.poison();
+    let refused = scene.volume.remove(VolumeId::new()).await.unwrap_err();
+    assert_eq!(*refused.kind(), BackendErrorKind::Unavailable);
+}
+
 /// Layers are removed in place only when nobody refers to them, however many there are.
 #[tokio::test(flavor = "multi_thread")]
 async fn removal_in_place_takes_a_chain_and_leaves_what_others_use() {

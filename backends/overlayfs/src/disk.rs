@@ -126,6 +126,20 @@ impl Disk {
         self.sync_at(at, name)
     }
 
+    /// Refuses once something was not made durable: what is gone from memory then may be on the disk.
+    pub(crate) fn must_have_kept_all(&self) -> Result<()> {
+        match self.poisoned.load(Ordering::Acquire) {
+            true => Err(OverlayError::Poisoned),
+            false => Ok(()),
+        }
+    }
+
+    /// Has it that something was not made durable.
+    #[cfg(test)]
+    pub(crate) fn poison(&self) {
+        self.poisoned.store(true, Ordering::Release);
+    }
+
     /// Makes everything on the file system durable.
     pub(crate) fn sync_all(&self, root: impl AsFd) -> Result<()> {
         self.durable("make durable", "the file system", || fs::syncfs(&root))
@@ -137,9 +151,7 @@ impl Disk {
         object: &str,
         sync: impl FnOnce() -> Result<(), Errno>,
     ) -> Result<()> {
-        if self.poisoned.load(Ordering::Acquire) {
-            return Err(OverlayError::Poisoned);
-        }
+        self.must_have_kept_all()?;
         self.step(operation, object, || {
             sync().inspect_err(|_| self.poisoned.store(true, Ordering::Release))
         })

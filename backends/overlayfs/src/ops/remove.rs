@@ -14,7 +14,7 @@ impl Store {
     pub(crate) fn remove(&self, volume: VolumeId) -> Result<()> {
         self.volumes.with(&[volume], || {
             let Some(kind) = self.kind(volume)? else {
-                return Ok(());
+                return self.disk.must_have_kept_all();
             };
             let name = volume.to_string();
             if kind == VolumeKind::Active && !self.fresh.has(volume) {
