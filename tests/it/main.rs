@@ -22,6 +22,7 @@ mod expected;
 mod failing;
 mod files;
 mod folder;
+mod histories;
 #[cfg(feature = "github")]
 mod import;
 mod isolation;
