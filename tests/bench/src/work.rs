@@ -48,7 +48,7 @@ impl Work {
             sources: sources.to_owned(),
             files: options.scaled(200, 5_000),
             large_mib: options.scaled(16, 1_024),
-            transactions: options.scaled(20, 500),
+            transactions: options.scaled(20, 200),
         };
         work.make_repository()?;
         work.make_crate()?;

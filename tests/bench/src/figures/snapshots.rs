@@ -43,7 +43,7 @@ pub(crate) async fn measure(options: &Options) -> Result<Figure> {
         let mount = figure.times("session start", Peer::Workdisk, &place, None, &mounts);
         figure.at_most(&format!("session start, {place}"), mount, 5.0, " ms");
         let (mut ours, mut plain) = (Times::default(), Times::default());
-        for round in 0..options.scaled(1, 5) {
+        for round in 0..options.scaled(1, 3) {
             for turn in 0..2 {
                 disk.settle()?;
                 match (turn + round) % 2 {
