@@ -60,8 +60,8 @@ pub(crate) async fn measure(options: &Options) -> Result<Figure> {
         let theirs = figure.times("copy and write", copied, &place, None, &theirs);
         match system {
             FileSystem::Ext4 => figure.note(format!(
-                "ext4 shares no blocks between files: the kernel copies all {mib} MiB before the first byte is changed, {:.2} \
-                 times as long as cp takes",
+                "ext4 shares no blocks between files: before the first byte is changed the kernel copies all {mib} MiB and waits \
+                 until they are on the disk, {:.2} times as long as cp takes, which does not wait",
                 ours / theirs
             )),
             _ => figure.at_most(&format!("first write over a reflink on {place}"), ours / theirs, 1.0, "×"),
