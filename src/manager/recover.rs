@@ -182,7 +182,8 @@ impl Core {
                 let change = self.changes.read().await;
                 let let_go = self.update(verb, account, id, |before| {
                     if before.operation.as_ref().map(|current| current.id) != Some(operation.id) {
-                        return Ok(None);
+                        // It is over. What has to go is read off a record that is kept all the same.
+                        return Ok(Some(Step::hidden(before.clone())));
                     }
                     let mut record = before.clone();
                     record.operation = None;
