@@ -121,8 +121,7 @@ pub(super) async fn record(
     let all = account.list(ListWorkspaces::default()).await.unwrap();
     let ids = all.workspaces.iter().map(|it| it.id);
     account.bulk_delete(ids, Force::Yes).await.unwrap();
-    let events = events.lock().unwrap().clone();
-    events
+    events.lock().unwrap().clone()
 }
 
 async fn make_calls(
