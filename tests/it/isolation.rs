@@ -118,6 +118,20 @@ impl Tell for workdisk::manager::WorkspacePage {
     }
 }
 
+impl Tell for workdisk::manager::CheckReport {
+    fn tell(&self) -> String {
+        let (workspaces, volumes) = (self.workspaces, self.volumes);
+        format!("{workspaces} {volumes} {:?}", self.faults)
+    }
+}
+
+impl Tell for workdisk::manager::RepairReport {
+    fn tell(&self) -> String {
+        let (mended, left) = (self.mended.len(), self.left.len());
+        format!("{:?} {mended} {left}", self.recovered)
+    }
+}
+
 impl Tell for workdisk::manager::BulkDeleted {
     fn tell(&self) -> String {
         let (selector, result) = (&self.selector, &self.result);
@@ -233,6 +247,8 @@ fn rows() -> Vec<Row> {
             .delete(it.workspace, Force::No)),
         row!("delete", NotFound, |account, it| account
             .delete(it.workspace, Force::Yes)),
+        row!("check", Alike, |account, _it| account.check()),
+        row!("repair", Alike, |account, _it| account.repair()),
         row!("bulk_delete", Alike, |account, it| account
             .bulk_delete([it.workspace, it.name], Force::Yes)),
     ];
