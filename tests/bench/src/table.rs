@@ -31,14 +31,12 @@ pub(crate) fn summary(report: &Report) -> String {
             }
         }
     }
-    let missed = match met < all {
-        true => format!("; missed:\n{missed}"),
-        false => String::new(),
+    let bars = match all - met {
+        _ if all == 0 => "nothing was held against its bar".to_owned(),
+        0 => format!("all {all} bars are met"),
+        _ => format!("{met} of {all} bars are met; missed:\n{missed}"),
     };
-    format!(
-        "\n{met} of {all} bars are met{missed}\n{}",
-        report.circumstances()
-    )
+    format!("\n{bars}\n{}", report.circumstances())
 }
 
 /// All of it, as a page.
