@@ -21,7 +21,11 @@ pub(crate) fn command(folder: &Path) -> Command {
         .env("GIT_COMMITTER_NAME", "C")
         .env("GIT_COMMITTER_EMAIL", "c@example.com")
         .env("GIT_AUTHOR_DATE", "1700000000 +0000")
-        .env("GIT_COMMITTER_DATE", "1700000000 +0000");
+        .env("GIT_COMMITTER_DATE", "1700000000 +0000")
+        // Upkeep would go on in the folder after git has ended.
+        .env("GIT_CONFIG_COUNT", "1")
+        .env("GIT_CONFIG_KEY_0", "maintenance.auto")
+        .env("GIT_CONFIG_VALUE_0", "false");
     git
 }
 
