@@ -280,10 +280,15 @@ fn of_imports() -> Vec<Row> {
 /// The public methods of the account's handle, by its source. Those of the manager are for whoever runs it, and a session or an
 /// import is a handle that its own account alone gets.
 fn calls() -> BTreeSet<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manager");
+    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manager")];
     let mut calls = BTreeSet::new();
-    for file in folder.read_dir().unwrap() {
-        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let entries = path.read_dir().unwrap();
+            open.extend(entries.map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let source = std::fs::read_to_string(path).unwrap();
         let blocks = source.split("\nimpl ").skip(1);
         for block in blocks.filter(|block| block.starts_with("Account {")) {
             let (block, _) = block.split_once("\n}\n").unwrap();
