@@ -12,13 +12,12 @@ use workdisk::model::VolumeId;
 use crate::disk::{Disk, open_dir};
 use crate::error::{OverlayError, Result};
 use crate::format::Format;
-use crate::fresh::Fresh;
 use crate::layer::LayerId;
 use crate::locks::{VolumeLocks, lock};
 use crate::merge::Merges;
+use crate::noted::Noted;
 use crate::options::OverlayOptions;
 use crate::overlay::{Attachment, propagation};
-use crate::saved::Saved;
 
 const FOLDERS: [&str; 9] = [
     "layers", "active", "frozen", "labels", "staging", "trash", "mounts", "empty", "spare",
@@ -48,8 +47,12 @@ pub(crate) struct Store {
     /// Held while the folder `spare` is used.
     pub(crate) spare: Mutex<()>,
     pub(crate) merges: Merges,
-    pub(crate) saved: Saved,
-    pub(crate) fresh: Fresh,
+    /// The active volumes all of whose files are durable and which nobody can write to, so that a freeze need not wait for
+    /// what others have to write.
+    pub(crate) saved: Noted,
+    /// The empty volumes that were made since the opening, and were neither mounted nor lent since. Nothing can use their
+    /// upper layer as an overlay, so that the kernel need not be asked.
+    pub(crate) fresh: Noted,
     pub(crate) closing: AtomicBool,
 }
 
@@ -114,8 +117,8 @@ impl OpenStore {
             sweep: Mutex::new(()),
             spare: Mutex::new(()),
             merges: Merges::default(),
-            saved: Saved::default(),
-            fresh: Fresh::default(),
+            saved: Noted::default(),
+            fresh: Noted::default(),
             closing: AtomicBool::new(false),
         };
         store.clear_staging()?;
