@@ -3,54 +3,17 @@
 use std::sync::Mutex;
 
 use workdisk::manager::{
-    CheckProgress, CloneWorkspace, Fault, FaultKind, Force, LeaseTerm, Mend, StartSession,
+    CheckProgress, CloneWorkspace, FaultKind, Force, LeaseTerm, Mend, StartSession,
 };
-use workdisk::metadata::{Change, Outcome};
-use workdisk::model::{VolumeId, WorkspaceId, WorkspaceRecord};
+use workdisk::model::{VolumeId, WorkspaceId};
 
-use crate::folder::{Folder, Opened, record_key};
+use crate::folder::{Folder, Opened, Said, furnish, record_key, rewrite, said};
 use crate::support::steps::Break;
 use crate::support::{Backing, Bench, SANDBOX, write};
 use crate::tree::manifest;
 
-/// What is said of a fault: what it is, how it is mended, and of which workspace.
-type Said = (FaultKind, Mend, Option<WorkspaceId>);
-
-fn said(faults: &[Fault]) -> Vec<Said> {
-    let of = |fault: &Fault| (fault.kind, fault.mend, fault.workspace);
-    faults.iter().map(of).collect()
-}
-
 async fn found(opened: &Opened) -> Vec<Said> {
     said(&opened.manager.check().await.unwrap().faults)
-}
-
-/// A workspace "w" with a frozen head, a clone, and a snapshot "s".
-async fn furnish(opened: &Opened) -> WorkspaceId {
-    let id = opened.sandbox("w").await;
-    write(&opened.account, id, "one").await;
-    let snapshot = opened.account.create_snapshot(id, "s", Force::No).await;
-    snapshot.unwrap();
-    write(&opened.account, id, "two").await;
-    let clone = CloneWorkspace::of_head().with_name("c");
-    opened.account.clone_workspace(id, clone).await.unwrap();
-    id
-}
-
-/// Commits what no call would.
-async fn rewrite(opened: &Opened, id: WorkspaceId, change: impl FnOnce(&mut WorkspaceRecord)) {
-    let mut record = opened.record(id).await;
-    let expected = record.version;
-    change(&mut record);
-    record.version += 1;
-    let change = Change::Update {
-        expected,
-        record,
-        snapshots: Vec::new(),
-        receipt: None,
-    };
-    let done = opened.metadata.commit(change).await.unwrap();
-    assert_eq!(done, Outcome::Done);
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use workdisk::manager::CreateWorkspace;
+use workdisk::manager::{CloneWorkspace, CreateWorkspace, Fault, FaultKind, Force, Mend};
+use workdisk::metadata::{Change, Outcome};
 use workdisk::model::{VolumeId, WorkspaceId, WorkspaceRecord};
 use workdisk::{Account, BackendError, BackendErrorKind, Metadata, Volume, WorkspaceManager};
 use workdisk_conformance::Skip;
@@ -13,7 +14,7 @@ use workdisk_directory::DirectoryVolume;
 use workdisk_overlayfs::OverlayVolume;
 use workdisk_sled::SledMetadata;
 
-use crate::support::{Backing, SANDBOX};
+use crate::support::{Backing, SANDBOX, write};
 
 /// A folder with a sled store in `metadata` and volumes in `volumes`.
 pub(crate) struct Folder {
@@ -141,4 +142,44 @@ impl Opened {
         let snapshots = self.metadata.snapshots(id, None, 1_000).await.unwrap();
         snapshots.iter().map(|snapshot| snapshot.volume).collect()
     }
+}
+
+/// What is said of a fault: what it is, how it is mended, and of which workspace.
+pub(crate) type Said = (FaultKind, Mend, Option<WorkspaceId>);
+
+pub(crate) fn said(faults: &[Fault]) -> Vec<Said> {
+    let of = |fault: &Fault| (fault.kind, fault.mend, fault.workspace);
+    faults.iter().map(of).collect()
+}
+
+/// A workspace "w" with a frozen head, a clone, and a snapshot "s".
+pub(crate) async fn furnish(opened: &Opened) -> WorkspaceId {
+    let id = opened.sandbox("w").await;
+    write(&opened.account, id, "one").await;
+    let snapshot = opened.account.create_snapshot(id, "s", Force::No).await;
+    snapshot.unwrap();
+    write(&opened.account, id, "two").await;
+    let clone = CloneWorkspace::of_head().with_name("c");
+    opened.account.clone_workspace(id, clone).await.unwrap();
+    id
+}
+
+/// Commits what no call would.
+pub(crate) async fn rewrite(
+    opened: &Opened,
+    id: WorkspaceId,
+    change: impl FnOnce(&mut WorkspaceRecord),
+) {
+    let mut record = opened.record(id).await;
+    let expected = record.version;
+    change(&mut record);
+    record.version += 1;
+    let change = Change::Update {
+        expected,
+        record,
+        snapshots: Vec::new(),
+        receipt: None,
+    };
+    let done = opened.metadata.commit(change).await.unwrap();
+    assert_eq!(done, Outcome::Done);
 }

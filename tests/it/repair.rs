@@ -1,21 +1,11 @@
 //! What a repair mends, and what it leaves to a person.
 
-use workdisk::manager::{
-    CloneWorkspace, Fault, FaultKind, Force, Mend, RepairReport, StartSession,
-};
-use workdisk::metadata::{Change, Outcome};
-use workdisk::model::{Status, VolumeId, WorkspaceId, WorkspaceRecord};
+use workdisk::manager::{CloneWorkspace, FaultKind, Force, Mend, RepairReport, StartSession};
+use workdisk::model::{Status, VolumeId};
 
-use crate::folder::{Folder, Opened};
+use crate::folder::{Folder, Opened, furnish, rewrite, said};
 use crate::support::steps::Break;
-use crate::support::{Bench, OK, SANDBOX, code, read, write};
-
-type Said = (FaultKind, Mend, Option<WorkspaceId>);
-
-fn said(faults: &[Fault]) -> Vec<Said> {
-    let of = |fault: &Fault| (fault.kind, fault.mend, fault.workspace);
-    faults.iter().map(of).collect()
-}
+use crate::support::{Bench, OK, SANDBOX, code, read};
 
 /// Repairs, and asks that a second repair finds nothing to do.
 async fn repair(opened: &Opened) -> RepairReport {
@@ -24,32 +14,6 @@ async fn repair(opened: &Opened) -> RepairReport {
     assert_eq!((&again.mended, &again.left), (&Vec::new(), &report.left));
     assert!(again.recovered.is_empty());
     report
-}
-
-async fn furnish(opened: &Opened) -> WorkspaceId {
-    let id = opened.sandbox("w").await;
-    write(&opened.account, id, "one").await;
-    let snapshot = opened.account.create_snapshot(id, "s", Force::No).await;
-    snapshot.unwrap();
-    write(&opened.account, id, "two").await;
-    let clone = CloneWorkspace::of_head().with_name("c");
-    opened.account.clone_workspace(id, clone).await.unwrap();
-    id
-}
-
-async fn rewrite(opened: &Opened, id: WorkspaceId, change: impl FnOnce(&mut WorkspaceRecord)) {
-    let mut record = opened.record(id).await;
-    let expected = record.version;
-    change(&mut record);
-    record.version += 1;
-    let change = Change::Update {
-        expected,
-        record,
-        snapshots: Vec::new(),
-        receipt: None,
-    };
-    let done = opened.metadata.commit(change).await.unwrap();
-    assert_eq!(done, Outcome::Done);
 }
 
 #[tokio::test]
