@@ -94,7 +94,9 @@ impl Core {
             let wanted = wish.action(&record);
             match decide(State::of(&record), wanted) {
                 Verdict::Allow => return Ok(record),
-                Verdict::EndSessionFirst => self.force_out(verb, &record, target).await?,
+                Verdict::EndSessionFirst => {
+                    self.force_out(verb, &record, target, |_| true).await?;
+                }
                 Verdict::CancelFirst => {
                     target.cancel(&record);
                     self.cancel(&record).await?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::core::{Core, Step};
 use super::running::is_running;
+use super::session::running;
 use super::target::Target;
 use crate::error::Error;
 use crate::metadata::session_position;
@@ -236,7 +237,15 @@ impl Core {
         verb: &'static str,
         record: &WorkspaceRecord,
     ) -> Result<Option<Settled>, Error> {
-        let Some(session) = &record.session else {
+        let seen = record.session.as_ref();
+        let Some(seen) = seen.filter(|session| self.hold(session) != Hold::Live) else {
+            return Ok(None);
+        };
+        // The record may be of before the session was renewed, or was ready: it is looked at again after it was asked whether
+        // anybody starts it.
+        let now = self.still_there(verb, &record.account, record.id).await?;
+        let Some(record) = now else { return Ok(None) };
+        let Ok(session) = running(&record, seen.id) else {
             return Ok(None);
         };
         let mut target = Target::from(record.id);
@@ -249,15 +258,18 @@ impl Core {
                     .await
                 {
                     Err(Error::SessionTerminationFailed { .. }) => {
-                        self.force_out(verb, record, &mut target).await
+                        Box::pin(self.force_out(verb, &record, &mut target, |_| true)).await
                     }
-                    result => result.map(|_| ()),
+                    result => result.map(|_| true),
                 }
             }
-            Hold::Expired => self.force_out(verb, record, &mut target).await,
+            Hold::Expired => {
+                let is_over = |session: &SessionRecord| self.hold(session) == Hold::Expired;
+                Box::pin(self.force_out(verb, &record, &mut target, is_over)).await
+            }
         };
         match ended {
-            Ok(()) => Ok(Some(Settled::SessionEnded)),
+            Ok(ended) => Ok(ended.then_some(Settled::SessionEnded)),
             Err(Error::SessionNotFound { .. } | Error::WorkspaceNotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }

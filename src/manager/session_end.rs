@@ -9,7 +9,7 @@ use super::core::{Core, Step};
 use super::session::{fenced, running};
 use super::target::Target;
 use crate::error::{BackendError, BackendErrorKind, Error, Holder};
-use crate::model::{AccountId, SessionId, Workspace, WorkspaceRecord};
+use crate::model::{AccountId, SessionId, SessionRecord, Workspace, WorkspaceRecord};
 use crate::session::{StopRequest, holders_under};
 
 impl Core {
@@ -65,19 +65,23 @@ impl Core {
         }
     }
 
-    /// Ends a session by force: revokes its lease, has the application stop it, unmounts, and notes the end.
+    /// Ends a session by force: revokes its lease, has the application stop it, unmounts, and notes the end. Answers whether
+    /// it did: a session that has ended by itself is left, and so is one that `is_over` no longer says to end.
     pub(super) async fn force_out(
         &self,
         verb: &'static str,
         record: &WorkspaceRecord,
         target: &mut Target,
-    ) -> Result<(), Error> {
+        is_over: impl Fn(&SessionRecord) -> bool + Send + Sync,
+    ) -> Result<bool, Error> {
         let Some(session) = record.session.as_ref().map(|session| session.id) else {
-            return Ok(());
+            return Ok(false);
         };
         let (account, workspace) = (&record.account, record.id);
         let revoked = self.update(verb, account, &*target, |before| {
-            running(before, session)?;
+            if !is_over(running(before, session)?) {
+                return Err(Error::SessionNotFound { session });
+            }
             target.expect(before)?;
             let mut record = before.clone();
             if let Some(session) = &mut record.session {
@@ -88,7 +92,7 @@ impl Core {
         let record = match revoked.await {
             Ok(record) => record,
             // It ended by itself meanwhile, or is no longer meant.
-            Err(Error::SessionNotFound { .. }) => return Ok(()),
+            Err(Error::SessionNotFound { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
         target.commit_to(workspace);
@@ -120,7 +124,7 @@ impl Core {
         let target = workspace.into();
         let ended = self.end(verb, account, &target, session, None);
         match ended.await {
-            Ok(_) | Err(Error::SessionNotFound { .. }) => Ok(()),
+            Ok(_) | Err(Error::SessionNotFound { .. }) => Ok(true),
             Err(error) => Err(error),
         }
     }

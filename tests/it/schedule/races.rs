@@ -151,6 +151,37 @@ fn clone_is_whole_or_refused_by_the_session_that_it_races() {
     explore("session, clone", &race, 3);
 }
 
+/// A call that had looked at the workspace while its session was starting took it, once it had started, for one that nobody
+/// starts any more, and ended it under its holder.
+#[test]
+fn session_that_has_started_is_not_ended_by_a_call_that_saw_it_starting() {
+    let race = Race {
+        processes: 1,
+        prepare: one_workspace,
+        calls: vec![
+            (0, |_, account| {
+                let options = StartSession::default().with_lease(LeaseTerm::Lasting);
+                Box::pin(async move {
+                    let session = account.start_session("w", SANDBOX, options).await;
+                    told(session.map(|session| session.detach()))
+                })
+            }),
+            (0, |_, account| {
+                Box::pin(async move { told(account.create_snapshot("w", "s", Force::No).await) })
+            }),
+        ],
+        events: vec![],
+        judge: |answers, left| {
+            let [session, snapshot] = all(answers);
+            allow(session, &["workspace_busy"]);
+            allow(snapshot, &["workspace_active"]);
+            let runs = named(left, "w").unwrap().record.session.is_some();
+            assert_eq!(runs, session.is_ok());
+        },
+    };
+    explore("lasting session, snapshot", &race, 3);
+}
+
 /// Clones of one head that has to be frozen first do not refuse each other.
 #[test]
 fn clones_of_one_head_are_both_made() {
