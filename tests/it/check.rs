@@ -312,7 +312,7 @@ async fn record_that_cannot_be_read_is_told_and_its_volumes_are_no_orphans() {
     for folder in Folder::each().await {
         let opened = folder.open().await;
         let id = furnish(&opened).await;
-        drop(opened);
+        folder.close(opened).await;
         folder.by_hand(|db| {
             let key = record_key(db, id);
             let mut bytes = db.get(&key).unwrap().unwrap().to_vec();
@@ -338,7 +338,7 @@ async fn name_of_two_workspaces_is_told_of_both() {
         let opened = folder.open().await;
         let (one, two) = (opened.sandbox("one").await, opened.sandbox("two").await);
         let name = serde_json::to_value(opened.record(one).await.name).unwrap();
-        drop(opened);
+        folder.close(opened).await;
         folder.change_record(two, |record| record["name"] = name);
         let opened = folder.open().await;
         let found = found(&opened).await;

@@ -87,6 +87,13 @@ impl Folder {
         }
     }
 
+    /// Closes the folder. The tasks of its sessions may hold the store a little longer, and a store that is closed writes that
+    /// it was.
+    pub(crate) async fn close(&self, opened: Opened) {
+        drop(opened);
+        drop(self.metadata().await.unwrap());
+    }
+
     /// Changes the closed store behind its back.
     pub(crate) fn by_hand(&self, work: impl FnOnce(&sled::Db)) {
         let config = sled::Config::new().path(self.path("metadata"));

@@ -122,13 +122,13 @@ async fn lost_metadata_is_refused_and_then_made_again_with_everything_in_it() {
         for folder in Folder::each().await {
             let opened = folder.open().await;
             furnish(&opened.manager).await;
-            drop(opened);
+            folder.close(opened).await;
             copy(&folder.path("metadata"), &folder.path("copy"));
             let opened = folder.open().await;
             opened.sandbox("later").await;
             let before = everything(&opened.manager).await;
             opened.manager.reclaim().await.unwrap();
-            drop(opened);
+            folder.close(opened).await;
             lose(&folder, loss).await;
 
             let volumes = ["active", "frozen"].map(|kind| files_of(&folder, kind));

@@ -32,7 +32,7 @@ async fn indexes_are_made_to_agree_with_the_records() {
     for folder in Folder::each().await {
         let opened = folder.open().await;
         let id = furnish(&opened).await;
-        drop(opened);
+        folder.close(opened).await;
         folder.by_hand(|db| {
             for key in db.scan_prefix(b"n").keys().map(Result::unwrap) {
                 db.remove(key).unwrap();
