@@ -6,7 +6,7 @@ use super::core::Core;
 use crate::error::Error;
 use crate::metadata::volumes_of;
 use crate::model::{AccountId, NameKey, SnapshotRecord, VolumeId, WorkspaceId, WorkspaceRecord};
-use crate::volume::VolumeStatus;
+use crate::volume::{Volume, VolumeStatus};
 
 const PAGE: usize = 256;
 
@@ -54,9 +54,9 @@ impl Census {
     }
 
     /// The workspaces whose name another one of the account has too.
-    pub(super) fn namesakes(&self) -> impl Iterator<Item = (&AccountId, &[WorkspaceId])> {
+    pub(super) fn namesakes(&self) -> impl Iterator<Item = Address> {
         let same = self.names.iter().filter(|(_, named)| named.len() > 1);
-        same.map(|((account, _), named)| (account, named.as_slice()))
+        same.flat_map(|((account, _), named)| named.iter().map(|id| (account.clone(), *id)))
     }
 }
 
@@ -85,18 +85,22 @@ impl Core {
         }
         Ok(census)
     }
+}
 
-    pub(super) async fn all_volumes(&self, verb: &'static str) -> Result<Vec<VolumeStatus>, Error> {
-        let mut all: Vec<VolumeStatus> = Vec::new();
-        loop {
-            let after = all.last().map(|volume| volume.id);
-            let page = self.volume.list(after, PAGE).await;
-            let page = page.map_err(|error| Error::storage(verb, error))?;
-            let last = page.len() < PAGE;
-            all.extend(page);
-            if last {
-                return Ok(all);
-            }
+/// All volumes that there are, in order of their ids.
+pub(super) async fn all_volumes(
+    verb: &'static str,
+    volume: &dyn Volume,
+) -> Result<Vec<VolumeStatus>, Error> {
+    let mut all: Vec<VolumeStatus> = Vec::new();
+    loop {
+        let after = all.last().map(|volume| volume.id);
+        let page = volume.list(after, PAGE).await;
+        let page = page.map_err(|error| Error::storage(verb, error))?;
+        let last = page.len() < PAGE;
+        all.extend(page);
+        if last {
+            return Ok(all);
         }
     }
 }

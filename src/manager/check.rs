@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::WorkspaceManager;
 use super::account::Account;
-use super::census::Census;
+use super::census::{Address, Census, all_volumes};
 use super::core::Core;
 use super::fault::{Fault, FaultKind, Mend};
 use super::label::{Beside, Label};
@@ -94,7 +94,7 @@ impl Core {
         let found = found.map_err(|error| Error::storage(VERB, error))?;
         let mut faults: Vec<Fault> = found.into_iter().map(Fault::from).collect();
         // Before the records: a volume that is made later is none that they could fail to name.
-        let volumes = self.all_volumes(VERB).await?;
+        let volumes = all_volumes(VERB, &*self.volume).await?;
         let mut progress = CheckProgress {
             volumes: volumes.len() as u64,
             ..CheckProgress::default()
@@ -126,9 +126,10 @@ impl Core {
             let again = self.census(VERB).await?;
             faults.extend(shared(&census, &again, scope));
             faults.extend(namesakes(&census, &again, scope));
+            let unreadable = unreadable(&faults);
             for volume in unnamed {
                 if !again.volumes.contains_key(&volume) {
-                    faults.extend(self.orphan(volume, &again, scope, &faults).await?);
+                    faults.extend(self.orphan(volume, &again, scope, &unreadable).await?);
                 }
             }
         }
@@ -147,7 +148,7 @@ impl Core {
         volume: VolumeId,
         census: &Census,
         scope: Option<&AccountId>,
-        faults: &[Fault],
+        unreadable: &HashSet<WorkspaceId>,
     ) -> Result<Option<Fault>, Error> {
         let status = self.volume.status(volume).await;
         if status
@@ -161,20 +162,23 @@ impl Core {
         if scope.is_some() && label.as_ref().map(|label| &label.account) != scope {
             return Ok(None);
         }
-        let unreadable: HashSet<WorkspaceId> = faults
-            .iter()
-            .filter(|fault| fault.kind == FaultKind::Metadata && fault.mend == Mend::BringBack)
-            .filter_map(|fault| fault.workspace)
-            .collect();
-        let (effect, mend) = judge(label.as_ref(), census, &unreadable);
+        let (effect, mend) = judge(label.as_ref(), census, unreadable);
         let fault = Fault::new(FaultKind::Orphan, format!("volume {volume}"), effect, mend);
-        let mut fault = fault.with_volume(volume);
-        if let Some(label) = label {
-            fault.account = Some(label.account);
-            fault.workspace = Some(label.workspace);
-        }
-        Ok(Some(fault))
+        let fault = fault.with_volume(volume);
+        Ok(Some(match label {
+            Some(label) => fault.of_workspace(label.account, label.workspace),
+            None => fault,
+        }))
     }
+}
+
+/// The workspaces of which a record cannot be read: what that names is not known.
+fn unreadable(faults: &[Fault]) -> HashSet<WorkspaceId> {
+    faults
+        .iter()
+        .filter(|fault| fault.kind == FaultKind::Metadata && fault.mend == Mend::BringBack)
+        .filter_map(|fault| fault.workspace)
+        .collect()
 }
 
 /// What follows from a volume that no record names, and what can be done: it is removed only if nobody can miss it.
@@ -222,9 +226,8 @@ fn shared(census: &Census, again: &Census, scope: Option<&AccountId>) -> Vec<Fau
                 let effect = "another workspace's record names it too: what one writes the other sees, and deleting one takes the files of both";
                 let object = format!("volume {volume} of workspace {workspace}");
                 let fault = Fault::new(FaultKind::Shared, object, effect, Mend::CloneThenDelete);
-                let mut fault = fault.with_volume(volume);
-                (fault.account, fault.workspace) = (Some(account.clone()), Some(*workspace));
-                faults.push(fault);
+                let fault = fault.of_workspace(account.clone(), *workspace);
+                faults.push(fault.with_volume(volume));
             }
         }
     }
@@ -233,21 +236,13 @@ fn shared(census: &Census, again: &Census, scope: Option<&AccountId>) -> Vec<Fau
 
 /// The workspaces of one name, told of each.
 fn namesakes(census: &Census, again: &Census, scope: Option<&AccountId>) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for (account, workspaces) in census.namesakes() {
-        for workspace in workspaces {
-            let still = again
-                .namesakes()
-                .any(|(other, named)| other == account && named.contains(workspace));
-            if still && scope.is_none_or(|scope| scope == account) {
-                let effect =
-                    "another workspace of the account has its name: neither is found by it";
-                let object = format!("the name of workspace {workspace}");
-                let mut fault = Fault::new(FaultKind::Name, object, effect, Mend::Rename);
-                (fault.account, fault.workspace) = (Some(account.clone()), Some(*workspace));
-                faults.push(fault);
-            }
-        }
-    }
-    faults
+    let still: HashSet<Address> = again.namesakes().collect();
+    let found = census.namesakes().filter(|address| still.contains(address));
+    let found = found.filter(|(account, _)| scope.is_none_or(|scope| scope == account));
+    let told = found.map(|(account, workspace)| {
+        let effect = "another workspace of the account has its name: neither is found by it";
+        let object = format!("the name of workspace {workspace}");
+        Fault::new(FaultKind::Name, object, effect, Mend::Rename).of_workspace(account, workspace)
+    });
+    told.collect()
 }

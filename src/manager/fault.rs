@@ -131,9 +131,13 @@ impl Fault {
     }
 
     /// Says that it is of a workspace.
-    pub(super) fn of(mut self, record: &WorkspaceRecord) -> Self {
-        self.account = Some(record.account.clone());
-        self.workspace = Some(record.id);
+    pub(super) fn of(self, record: &WorkspaceRecord) -> Self {
+        self.of_workspace(record.account.clone(), record.id)
+    }
+
+    pub(super) fn of_workspace(mut self, account: AccountId, workspace: WorkspaceId) -> Self {
+        self.account = Some(account);
+        self.workspace = Some(workspace);
         self
     }
 

@@ -42,7 +42,7 @@ impl Core {
         self.put_label(verb, frozen, &label).await
     }
 
-    async fn put_label(
+    pub(super) async fn put_label(
         &self,
         verb: &'static str,
         volume: VolumeId,

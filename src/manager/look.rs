@@ -15,8 +15,8 @@ use crate::volume::{VolumeKind, VolumeStatus};
 const VERB: &str = "check";
 
 /// A volume as a record names it.
-struct Named {
-    id: VolumeId,
+pub(super) struct Named {
+    pub(super) id: VolumeId,
     kind: VolumeKind,
     snapshot: Option<SnapshotId>,
     /// What it is, for a person.
@@ -26,7 +26,8 @@ struct Named {
     lost: FaultKind,
     damaged: FaultKind,
     mend: Mend,
-    label: Label,
+    /// What is to stand beside it.
+    pub(super) label: Label,
 }
 
 impl Core {
@@ -139,7 +140,12 @@ impl Core {
         }
     }
 
-    fn named(&self, record: &WorkspaceRecord, snapshots: &[SnapshotRecord]) -> Vec<Named> {
+    /// The volumes of a workspace: its disk, what clones of it start from, and its snapshots.
+    pub(super) fn named(
+        &self,
+        record: &WorkspaceRecord,
+        snapshots: &[SnapshotRecord],
+    ) -> Vec<Named> {
         let (id, now) = (record.id, self.now());
         let mut named = vec![Named {
             id: record.head,

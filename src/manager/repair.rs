@@ -8,7 +8,6 @@ use super::WorkspaceManager;
 use super::account::Account;
 use super::core::{Core, Step};
 use super::fault::{Fault, FaultKind, Mend};
-use super::label::Label;
 use super::recover::RecoveryReport;
 use crate::error::{BackendError, Error};
 use crate::model::{AccountId, VolumeId, WorkspaceId};
@@ -128,18 +127,11 @@ impl Core {
         };
         let snapshots = self.snapshots_if_readable(VERB, id).await?;
         let snapshots = snapshots.unwrap_or_default();
-        let snapshot = snapshots.iter().find(|it| it.volume == volume);
-        let label = if record.head == volume {
-            Label::of_head(&record, self.now())
-        } else if record.frozen_head == Some(volume) {
-            Label::of_frozen_head(&record, self.now())
-        } else if let Some(snapshot) = snapshot {
-            Label::of_snapshot(&record, snapshot, self.now())
-        } else {
-            return Ok(());
-        };
-        let put = self.volume.set_label(volume, &label.text()).await;
-        put.map_err(|error| Error::storage(VERB, error))
+        let named = self.named(&record, &snapshots);
+        match named.into_iter().find(|named| named.id == volume) {
+            Some(named) => self.put_label(VERB, volume, &named.label).await,
+            None => Ok(()),
+        }
     }
 
     /// The next clone of the head freezes it anew.

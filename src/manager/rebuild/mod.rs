@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use self::plan::{Found, Plan, Planned, plan};
 use super::WorkspaceManagerBuilder;
+use super::census::all_volumes;
 use super::core::Core;
 use super::fault::{Fault, FaultKind, Mend};
 use super::label::Label;
@@ -57,7 +58,7 @@ impl WorkspaceManagerBuilder {
     async fn rebuild_records(self) -> Result<RebuildReport, Error> {
         let now = self.host()?.now();
         let (metadata, volume) = (&*self.metadata, &*self.volume);
-        let statuses = all_volumes(volume).await?;
+        let statuses = all_volumes(VERB, volume).await?;
         let mut found = Vec::new();
         for VolumeStatus { id, kind, .. } in &statuses {
             let (id, kind) = (*id, *kind);
@@ -101,19 +102,6 @@ impl WorkspaceManagerBuilder {
 
 fn storage(error: BackendError) -> Error {
     Error::storage(VERB, error)
-}
-
-async fn all_volumes(volume: &dyn Volume) -> Result<Vec<VolumeStatus>, Error> {
-    let mut all: Vec<VolumeStatus> = Vec::new();
-    loop {
-        let after = all.last().map(|status| status.id);
-        let page = volume.list(after, PAGE).await.map_err(storage)?;
-        let last = page.len() < PAGE;
-        all.extend(page);
-        if last {
-            return Ok(all);
-        }
-    }
 }
 
 /// What stands beside a volume; none, or why it cannot be read.

@@ -344,9 +344,5 @@ fn incomplete(volume: VolumeId, label: &Label) -> Fault {
     );
     let note = Fault::new(FaultKind::Label, object, effect, Mend::Decide);
     let note = note.with_volume(volume);
-    Fault {
-        account: Some(label.account.clone()),
-        workspace: Some(label.workspace),
-        ..note
-    }
+    note.of_workspace(label.account.clone(), label.workspace)
 }
