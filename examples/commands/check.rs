@@ -17,16 +17,14 @@ impl Check {
         let folder = progress::during("opening", opening).await?;
         let report = progress::during("checking", folder.manager().check()).await?;
         let mut text: String = report.faults.iter().map(fault).collect();
-        let workspaces = usize::try_from(report.workspaces).unwrap_or(usize::MAX);
-        let volumes = usize::try_from(report.volumes).unwrap_or(usize::MAX);
         text.push_str(&format!(
             "{} in {} and {}\n",
             match report.faults.len() {
                 0 => "no fault".to_owned(),
-                faults => count(faults, "fault"),
+                faults => count(faults as u64, "fault"),
             },
-            count(workspaces, "workspace"),
-            count(volumes, "volume")
+            count(report.workspaces, "workspace"),
+            count(report.volumes, "volume")
         ));
         let answer = Answer::new(text, &report)?;
         let status = if report.is_clean() { 0 } else { FAULTY };

@@ -45,7 +45,7 @@ fn advice(fault: &Fault) -> String {
 }
 
 /// "1 fault", "2 faults".
-pub(crate) fn count(number: usize, what: &str) -> String {
+pub(crate) fn count(number: u64, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
         many => format!("{many} {what}s"),

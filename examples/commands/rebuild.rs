@@ -43,11 +43,8 @@ impl Rebuild {
         }
         text.push_str(&format!(
             "rebuilt {} and {}\n",
-            count(rebuilt.report.workspaces.len(), "workspace"),
-            count(
-                usize::try_from(rebuilt.report.snapshots).unwrap_or(usize::MAX),
-                "snapshot"
-            )
+            count(rebuilt.report.workspaces.len() as u64, "workspace"),
+            count(rebuilt.report.snapshots, "snapshot")
         ));
         let report = Report {
             report: rebuilt.report,

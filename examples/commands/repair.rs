@@ -34,7 +34,7 @@ impl Repair {
         text.extend(repaired.left.iter().map(fault));
         text.push_str(&format!(
             "{} mended, {} left\n",
-            count(repaired.mended.len(), "fault"),
+            count(repaired.mended.len() as u64, "fault"),
             repaired.left.len()
         ));
         let report = Report {
