@@ -225,10 +225,6 @@ fn surround<'a>(command: &'a mut Command, place: &Path, mark: &Path) -> &'a mut 
         "GIT_INDEX_FILE",
         "GIT_COMMON_DIR",
         "GIT_NAMESPACE",
-    ] {
-        command.env(name, place.join("elsewhere"));
-    }
-    for name in [
         "GIT_OBJECT_DIRECTORY",
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
         "GIT_TEMPLATE_DIR",

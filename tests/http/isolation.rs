@@ -42,6 +42,12 @@ struct Row {
     requests: fn(&Asked) -> Vec<Request>,
 }
 
+/// What is the owner's, asked for in the owner's workspace and in the stranger's own.
+fn in_both(it: &Asked, rest: &str, body: Option<Value>) -> Vec<Request> {
+    let of = |workspace| (format!("/v1/workspaces/{workspace}/{rest}"), body.clone());
+    vec![of(&*it.workspace), of("own")]
+}
+
 /// The operations that take nothing that an account could have.
 const WITHOUT: [&str; 3] = ["GET /healthz", "GET /readyz", "GET /v1/openapi.json"];
 
@@ -145,23 +151,13 @@ const ROWS: [Row; 20] = [
     },
     Row {
         operation: "DELETE /v1/workspaces/{workspace}/snapshots/{name}",
-        requests: |it| {
-            let of = |workspace: &str| {
-                let path = format!("/v1/workspaces/{workspace}/snapshots/{}", it.snapshot);
-                (path, None)
-            };
-            vec![of(&it.workspace), of("own")]
-        },
+        requests: |it| in_both(it, &format!("snapshots/{}", it.snapshot), None),
     },
     Row {
         operation: "POST /v1/workspaces/{workspace}/snapshots/{name}/restore",
         requests: |it| {
-            let of = |workspace: &str| {
-                let snapshots = format!("/v1/workspaces/{workspace}/snapshots");
-                let path = format!("{snapshots}/{}/restore", it.snapshot);
-                (path, Some(json!({"force": true})))
-            };
-            vec![of(&it.workspace), of("own")]
+            let restore = format!("snapshots/{}/restore", it.snapshot);
+            in_both(it, &restore, Some(json!({"force": true})))
         },
     },
     Row {
@@ -173,33 +169,15 @@ const ROWS: [Row; 20] = [
     },
     Row {
         operation: "GET /v1/workspaces/{workspace}/sessions/{id}",
-        requests: |it| {
-            let of = |workspace: &str| {
-                let path = format!("/v1/workspaces/{workspace}/sessions/{}", it.session);
-                (path, None)
-            };
-            vec![of(&it.workspace), of("own")]
-        },
+        requests: |it| in_both(it, &format!("sessions/{}", it.session), None),
     },
     Row {
         operation: "DELETE /v1/workspaces/{workspace}/sessions/{id}",
-        requests: |it| {
-            let of = |workspace: &str| {
-                let path = format!("/v1/workspaces/{workspace}/sessions/{}", it.session);
-                (path, None)
-            };
-            vec![of(&it.workspace), of("own")]
-        },
+        requests: |it| in_both(it, &format!("sessions/{}", it.session), None),
     },
     Row {
         operation: "POST /v1/workspaces/{workspace}/sessions/{id}/renew",
-        requests: |it| {
-            let of = |workspace: &str| {
-                let path = format!("/v1/workspaces/{workspace}/sessions/{}/renew", it.session);
-                (path, None)
-            };
-            vec![of(&it.workspace), of("own")]
-        },
+        requests: |it| in_both(it, &format!("sessions/{}/renew", it.session), None),
     },
 ];
 
