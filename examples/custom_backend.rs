@@ -21,8 +21,8 @@ use workdisk::metadata::{
     session_position,
 };
 use workdisk::model::{
-    AccountId, NameKey, Receipt, SessionType, SnapshotId, SnapshotRecord, StoreId, Timestamp,
-    VolumeId, WorkspaceFilter, WorkspaceId, WorkspaceRecord,
+    AccountId, NameKey, Receipt, Reservation, SessionType, SnapshotId, SnapshotRecord, StoreId,
+    Timestamp, VolumeId, WorkspaceFilter, WorkspaceId, WorkspaceRecord,
 };
 use workdisk::session::holders_under;
 use workdisk::volume::{
@@ -73,6 +73,8 @@ struct Records {
     generation: u64,
     workspaces: BTreeMap<WorkspaceId, Entry>,
     receipts: Vec<Receipt>,
+    /// In the order of their volumes.
+    reservations: Vec<Reservation>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -135,6 +137,15 @@ impl Records {
                     }
                     _ => Outcome::VersionConflict,
                 });
+            }
+            Change::Reserve { reserved, released } => {
+                self.reservations
+                    .retain(|old| reserved.iter().all(|it| it.volume != old.volume));
+                self.reservations.extend(reserved);
+                self.reservations
+                    .retain(|it| !released.contains(&it.volume));
+                self.reservations.sort_by_key(|it| it.volume);
+                return Ok(Outcome::Done);
             }
             _ => {
                 return Err(BackendError::unsupported(
@@ -201,6 +212,7 @@ impl JsonMetadata {
             generation: 0,
             workspaces: BTreeMap::new(),
             receipts: Vec::new(),
+            reservations: Vec::new(),
         };
         let records = load(&file)?.unwrap_or_else(new);
         Ok(Self {
@@ -291,6 +303,23 @@ impl Metadata for JsonMetadata {
 
     async fn commit(&self, change: Change) -> Result<Outcome> {
         self.change(|records| records.apply(change)).await
+    }
+
+    /// The file is written whole, so that nothing is saved by waiting less.
+    async fn commit_soon(&self, change: Change) -> Result<Outcome> {
+        self.commit(change).await
+    }
+
+    async fn reservations(
+        &self,
+        after: Option<VolumeId>,
+        limit: usize,
+    ) -> Result<Vec<Reservation>> {
+        self.read(|records| {
+            let later = records.reservations.iter();
+            let later = later.filter(|it| after.is_none_or(|after| it.volume > after));
+            later.take(limit).cloned().collect()
+        })
     }
 
     async fn workspace(
@@ -735,6 +764,11 @@ impl Volume for CopiedFolders {
             Ok(Vec::new())
         })
         .await
+    }
+
+    /// A removal is durable when it is answered.
+    async fn sync(&self) -> Result<()> {
+        Ok(())
     }
 
     async fn reclaim(&self) -> Result<()> {

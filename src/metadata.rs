@@ -2,8 +2,9 @@
 //!
 //! # Words
 //! A *record* is a [`WorkspaceRecord`]; its *snapshots* are [`SnapshotRecord`]s that stand beside it and come and go with
-//! it. A *change* touches one workspace. A *receipt* tells what a request came to that was made under a key. A *generation*
-//! is one opening of the store by a manager.
+//! it. A *change* touches one workspace, or the *reservations*: ids of volumes that may be there although no record names
+//! them. A *receipt* tells what a request came to that was made under a key. A *generation* is one opening of the store by a
+//! manager.
 //!
 //! # Lifecycle
 //! A manager calls [`begin`](Metadata::begin) once, and [`take_back`](Metadata::take_back) if the volumes refuse the store;
@@ -13,8 +14,9 @@
 //! by name, by account, and by what is in flight.
 //!
 //! # What a crash leaves
-//! A change that was answered with [`Outcome::Done`] MUST survive the death of the process, and power loss too unless the
-//! backend documents that it does not. A change whose future was dropped, or that ended in an error, is done or not done,
+//! A change that [`commit`](Metadata::commit) answered with [`Outcome::Done`] MUST survive the death of the process, and power
+//! loss too unless the backend documents that it does not, and with it every change before. One that
+//! [`commit_soon`](Metadata::commit_soon) answered so may be lost by a crash, together with those after it. A change whose future was dropped, or that ended in an error, is done or not done,
 //! never half; after [`BackendErrorKind::Full`] and [`BackendErrorKind::InvalidInput`] it is not done.
 //!
 //! [`BackendErrorKind::Full`]: crate::BackendErrorKind::Full
@@ -27,8 +29,8 @@ use async_trait::async_trait;
 
 use crate::error::BackendError;
 use crate::model::{
-    AccountId, NameKey, Receipt, SnapshotId, SnapshotRecord, StoreId, Timestamp, VolumeId,
-    WorkspaceFilter, WorkspaceId, WorkspaceRecord,
+    AccountId, NameKey, Receipt, Reservation, SnapshotId, SnapshotRecord, StoreId, Timestamp,
+    VolumeId, WorkspaceFilter, WorkspaceId, WorkspaceRecord,
 };
 
 /// One opening of a metadata store, to be compared with what the volumes have seen.
@@ -48,7 +50,7 @@ impl Generation {
     }
 }
 
-/// A change of one workspace: applied whole or not at all.
+/// A change of one workspace or of the reservations: applied whole or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
@@ -77,6 +79,13 @@ pub enum Change {
         /// The version that the change was decided on.
         expected: u64,
     },
+    /// Notes reservations, and forgets others. It is always done.
+    Reserve {
+        /// What is noted, instead of what was noted of the same volumes.
+        reserved: Vec<Reservation>,
+        /// The volumes that are forgotten after that. Nothing happens to those of which nothing was noted.
+        released: Vec<VolumeId>,
+    },
 }
 
 /// What becomes of a snapshot within a [`Change::Update`].
@@ -104,7 +113,7 @@ impl SnapshotChange {
 #[must_use = "a change that was not done must be decided again or refused"]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It is done, and durable.
+    /// It is done, and durable if it was [committed](Metadata::commit) as such.
     Done,
     /// The record is not of the expected version: another one, gone, of another account than the removal names, or there
     /// already for an insertion.
@@ -211,6 +220,12 @@ pub trait Metadata: fmt::Debug + Send + Sync + 'static {
     /// differs from the stored one's, or the record is too large for the store.
     async fn commit(&self, change: Change) -> Result<Outcome, BackendError>;
 
+    /// As [`commit`](Self::commit), but answers without waiting for the disk.
+    ///
+    /// Every read sees the change from then on, and it is durable once a later [`commit`](Self::commit) is answered. A crash
+    /// before that may lose it and all changes after it, in the order in which they were applied, never one of them alone.
+    async fn commit_soon(&self, change: Change) -> Result<Outcome, BackendError>;
+
     /// The record of that id, if it is of that account.
     async fn workspace(
         &self,
@@ -269,6 +284,15 @@ pub trait Metadata: fmt::Debug + Send + Sync + 'static {
         after: Option<WorkspaceId>,
         limit: usize,
     ) -> Result<Vec<WorkspaceRecord>, BackendError>;
+
+    /// The reservations in ascending order of their volume, those after `after` only, `limit` at most.
+    ///
+    /// Fewer than `limit` are answered only if there are no more.
+    async fn reservations(
+        &self,
+        after: Option<VolumeId>,
+        limit: usize,
+    ) -> Result<Vec<Reservation>, BackendError>;
 
     /// The records of all accounts that have a session whose lease ends at `until` or before, or every one that has a
     /// session if `until` is `None`; those after `after` only, `limit` at most, in ascending order of
@@ -349,6 +373,18 @@ impl<M: Metadata + ?Sized> Metadata for Arc<M> {
 
     async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
         (**self).commit(change).await
+    }
+
+    async fn commit_soon(&self, change: Change) -> Result<Outcome, BackendError> {
+        (**self).commit_soon(change).await
+    }
+
+    async fn reservations(
+        &self,
+        after: Option<VolumeId>,
+        limit: usize,
+    ) -> Result<Vec<Reservation>, BackendError> {
+        (**self).reservations(after, limit).await
     }
 
     async fn workspace(

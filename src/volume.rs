@@ -22,7 +22,7 @@
 //!
 //! # What a crash leaves
 //! What a method was answered `Ok` for MUST survive the death of the process, and power loss too if
-//! [`VolumeInfo::durable`] says so. A call whose future was dropped, or that ended in an error, is done or not done; in
+//! [`VolumeInfo::durable`] says so and the method does not say otherwise. A call whose future was dropped, or that ended in an error, is done or not done; in
 //! particular a [`fork`](Volume::fork) or [`freeze`](Volume::freeze) never leaves a volume that is there but incomplete.
 
 use std::fmt;
@@ -289,6 +289,9 @@ pub trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Removes a volume; one that is not there is removed already. Its space may be given back later, by
     /// [`reclaim`](Self::reclaim).
     ///
+    /// It survives the death of the process. A power cut may bring the volume back, until [`sync`](Self::sync) has been
+    /// answered; what is brought back can be removed again.
+    ///
     /// # Errors
     /// [`Busy`](crate::BackendErrorKind::Busy) if it is mounted or anything can still write to it. It works on a full disk.
     async fn remove(&self, id: VolumeId) -> Result<(), BackendError>;
@@ -325,6 +328,9 @@ pub trait Volume: fmt::Debug + Send + Sync + 'static {
 
     /// Looks for faults of a volume and changes nothing. No fault is an empty list.
     async fn check(&self, id: VolumeId) -> Result<Vec<VolumeFault>, BackendError>;
+
+    /// Makes the removal of every volume that was removed so far durable.
+    async fn sync(&self) -> Result<(), BackendError>;
 
     /// Waits until the space of every volume removed so far is given back.
     ///
@@ -405,6 +411,10 @@ impl<V: Volume + ?Sized> Volume for Arc<V> {
 
     async fn check(&self, id: VolumeId) -> Result<Vec<VolumeFault>, BackendError> {
         (**self).check(id).await
+    }
+
+    async fn sync(&self) -> Result<(), BackendError> {
+        (**self).sync().await
     }
 
     async fn reclaim(&self) -> Result<(), BackendError> {

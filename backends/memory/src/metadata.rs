@@ -7,8 +7,8 @@ use workdisk::metadata::{
     Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition, session_position,
 };
 use workdisk::model::{
-    AccountId, NameKey, Receipt, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter,
-    WorkspaceId, WorkspaceRecord,
+    AccountId, NameKey, Receipt, Reservation, SnapshotId, SnapshotRecord, Timestamp, VolumeId,
+    WorkspaceFilter, WorkspaceId, WorkspaceRecord,
 };
 use workdisk::{BackendError, Metadata};
 
@@ -54,6 +54,22 @@ impl Metadata for MemoryMetadata {
 
     async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
         self.records().commit(change).map_err(BackendError::from)
+    }
+
+    async fn commit_soon(&self, change: Change) -> Result<Outcome, BackendError> {
+        self.commit(change).await
+    }
+
+    async fn reservations(
+        &self,
+        after: Option<VolumeId>,
+        limit: usize,
+    ) -> Result<Vec<Reservation>, BackendError> {
+        let records = self.records();
+        let later = records
+            .reservations()
+            .filter(|it| after.is_none_or(|after| it.volume > after));
+        Ok(later.take(limit).cloned().collect())
     }
 
     async fn workspace(

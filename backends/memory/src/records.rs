@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use workdisk::metadata::{Change, Generation, Outcome, SnapshotChange};
 use workdisk::model::{
-    AccountId, NameKey, Receipt, SnapshotRecord, StoreId, Timestamp, WorkspaceId, WorkspaceRecord,
+    AccountId, NameKey, Receipt, Reservation, SnapshotRecord, StoreId, Timestamp, VolumeId,
+    WorkspaceId, WorkspaceRecord,
 };
 
 use crate::breach::{self, Breach};
@@ -21,6 +22,7 @@ pub(crate) struct Records {
     names: BTreeMap<(AccountId, NameKey), WorkspaceId>,
     snapshots: BTreeMap<WorkspaceId, Vec<SnapshotRecord>>,
     receipts: BTreeMap<(AccountId, String), Receipt>,
+    reservations: BTreeMap<VolumeId, Reservation>,
 }
 
 impl Default for Records {
@@ -32,6 +34,7 @@ impl Default for Records {
             names: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             receipts: BTreeMap::new(),
+            reservations: BTreeMap::new(),
         }
     }
 }
@@ -75,6 +78,10 @@ impl Records {
         self.receipts.get(&(account.clone(), key.to_owned()))
     }
 
+    pub(crate) fn reservations(&self) -> impl Iterator<Item = &Reservation> {
+        self.reservations.values()
+    }
+
     pub(crate) fn forget_receipts(&mut self, before: Timestamp, limit: usize) -> usize {
         let mut old: Vec<_> = self
             .receipts
@@ -105,6 +112,13 @@ impl Records {
                 id,
                 expected,
             } => Ok(self.remove(&account, id, expected)),
+            Change::Reserve { reserved, released } => {
+                let noted = reserved.into_iter().map(|it| (it.volume, it));
+                self.reservations.extend(noted);
+                self.reservations
+                    .retain(|volume, _| !released.contains(volume));
+                Ok(Outcome::Done)
+            }
             _ => Err(Breach::UnknownChange),
         }
     }

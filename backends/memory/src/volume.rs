@@ -136,6 +136,10 @@ impl Volume for MemoryVolume {
         self.run(move |disks| disks.check(id)).await
     }
 
+    async fn sync(&self) -> Result<(), BackendError> {
+        self.run(|_| Ok(())).await
+    }
+
     async fn reclaim(&self) -> Result<(), BackendError> {
         self.run(|_| Ok(())).await
     }

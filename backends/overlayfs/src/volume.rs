@@ -223,6 +223,10 @@ impl Volume for OverlayVolume {
         self.run(move |store| store.check(id)).await
     }
 
+    async fn sync(&self) -> Result<(), BackendError> {
+        self.run(Store::sync_removals).await
+    }
+
     async fn reclaim(&self) -> Result<(), BackendError> {
         // A layer that is being merged keeps its place until that is done.
         self.run(|store| {

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use sled::{Batch, Db};
 use workdisk::metadata::{Change, Generation, Outcome, SnapshotChange, session_position};
 use workdisk::model::{
-    NameKey, Receipt, SnapshotId, SnapshotRecord, Timestamp, WorkspaceId, WorkspaceRecord,
+    NameKey, Receipt, Reservation, SnapshotId, SnapshotRecord, Timestamp, WorkspaceId,
+    WorkspaceRecord,
 };
 
 use crate::encoding::{Format, decode, encode};
@@ -84,6 +85,15 @@ pub(crate) fn judge(db: &Db, change: Change) -> Result<Judged<Outcome>> {
                 None => Outcome::VersionConflict,
                 Some(record) => remove(db, &mut batch, &record)?,
             }
+        }
+        Change::Reserve { reserved, released } => {
+            for reservation in &reserved {
+                put_reservation(&mut batch, reservation)?;
+            }
+            for volume in released {
+                batch.remove(keys::reservation(volume));
+            }
+            Outcome::Done
         }
         _ => {
             return Err(StoreError::UnknownChange);
@@ -206,6 +216,12 @@ pub(crate) fn put_receipt(batch: &mut Batch, receipt: &Receipt) -> Result<()> {
     for (key, value) in entries_of_receipt(receipt) {
         batch.insert(key, value);
     }
+    Ok(())
+}
+
+/// Puts a reservation in the place of an earlier one of its volume.
+pub(crate) fn put_reservation(batch: &mut Batch, reservation: &Reservation) -> Result<()> {
+    batch.insert(keys::reservation(reservation.volume), encode(reservation)?);
     Ok(())
 }
 

@@ -7,7 +7,9 @@ use std::collections::HashSet;
 
 use sled::{Batch, Db, IVec};
 use workdisk::metadata::MetadataFault;
-use workdisk::model::{AccountId, Receipt, SnapshotRecord, WorkspaceId, WorkspaceRecord};
+use workdisk::model::{
+    AccountId, Receipt, Reservation, SnapshotRecord, WorkspaceId, WorkspaceRecord,
+};
 
 use crate::apply::{Entry, Judged, entries_of, entries_of_receipt, entries_of_snapshot};
 use crate::encoding::decode;
@@ -25,7 +27,7 @@ pub(crate) enum Mending {
 /// What looked wrong to a reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Suspect {
-    /// A record, a snapshot or a receipt that cannot be read.
+    /// A record, a snapshot, a receipt or a reservation that cannot be read.
     Unreadable(IVec),
     /// A snapshot without its workspace.
     Orphan(IVec),
@@ -78,6 +80,14 @@ pub(crate) fn suspects(db: &Db, account: Option<&AccountId>) -> Result<Vec<Suspe
         match decode_receipt(&key, &bytes) {
             None => found.push(Suspect::Unreadable(key)),
             Some(receipt) => unlisted(db, &key, entries_of_receipt(&receipt), &mut found)?,
+        }
+    }
+    if account.is_none() {
+        for entry in db.scan_prefix([keys::RESERVATIONS]) {
+            let (key, bytes) = entry?;
+            if decode_reservation(&key, &bytes).is_none() {
+                found.push(Suspect::Unreadable(key));
+            }
         }
     }
     let of_accounts = [
@@ -172,6 +182,12 @@ fn unreadable(db: &Db, key: &IVec) -> Result<Option<Finding>> {
         let effect = "it cannot be read: a request under its key fails until it is forgotten";
         let fault = MetadataFault::new("a receipt", effect).of(account, None);
         let is_damaged = decode_receipt(key, &bytes).is_none();
+        return Ok(is_damaged.then_some((fault, None)));
+    }
+    if key.first() == Some(&keys::RESERVATIONS) {
+        let effect = "it cannot be read: nothing that a crash left is settled";
+        let fault = MetadataFault::new("a reservation", effect);
+        let is_damaged = decode_reservation(key, &bytes).is_none();
         return Ok(is_damaged.then_some((fault, None)));
     }
     let workspace = keys::trailing_id(key);
@@ -333,6 +349,11 @@ fn decode_snapshot(key: &[u8], bytes: &[u8]) -> Option<(WorkspaceId, SnapshotRec
     let (workspace, _) = keys::workspace_in(key)?;
     let snapshot: SnapshotRecord = decode(key, bytes).ok()?;
     (keys::snapshot(workspace, snapshot.sequence) == key).then_some((workspace, snapshot))
+}
+
+fn decode_reservation(key: &[u8], bytes: &[u8]) -> Option<Reservation> {
+    let reservation: Reservation = decode(key, bytes).ok()?;
+    (keys::reservation(reservation.volume) == key).then_some(reservation)
 }
 
 fn decode_receipt(key: &[u8], bytes: &[u8]) -> Option<Receipt> {

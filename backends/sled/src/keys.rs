@@ -4,7 +4,7 @@
 //! another's; ids have 16 bytes; numbers are big-endian, so that the order of keys is that of numbers.
 
 use workdisk::metadata::SessionPosition;
-use workdisk::model::{AccountId, NameKey, Receipt, SnapshotId, Timestamp, WorkspaceId};
+use workdisk::model::{AccountId, NameKey, Receipt, SnapshotId, Timestamp, VolumeId, WorkspaceId};
 
 /// The format record.
 pub(crate) const FORMAT: &[u8] = b"0format";
@@ -108,6 +108,15 @@ pub(crate) fn account_in(key: &[u8]) -> Option<(AccountId, &[u8])> {
 pub(crate) fn workspace_in(key: &[u8]) -> Option<(WorkspaceId, &[u8])> {
     let (id, rest) = key.get(1..)?.split_first_chunk::<16>()?;
     Some((WorkspaceId::from_uuid(uuid::Uuid::from_bytes(*id)), rest))
+}
+
+/// The kind byte of reservations.
+pub(crate) const RESERVATIONS: u8 = b'v';
+
+pub(crate) fn reservation(volume: VolumeId) -> Vec<u8> {
+    let mut key = vec![RESERVATIONS];
+    key.extend(volume.as_uuid().as_bytes());
+    key
 }
 
 /// The kind byte of receipts.

@@ -27,8 +27,8 @@ use workdisk::metadata::{
     Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition,
 };
 use workdisk::model::{
-    AccountId, NameKey, Receipt, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter,
-    WorkspaceId, WorkspaceRecord,
+    AccountId, NameKey, Receipt, Reservation, SnapshotId, SnapshotRecord, Timestamp, VolumeId,
+    WorkspaceFilter, WorkspaceId, WorkspaceRecord,
 };
 
 use crate::audit::Mending;
@@ -37,7 +37,7 @@ use crate::closing::Closing;
 pub use crate::encoding::codec;
 use crate::error::{Result, StoreError};
 use crate::lock::FolderLock;
-use crate::writer::{Counters, Disk, Request, Writer};
+use crate::writer::{Counters, Disk, Kept, Request, Writer};
 
 /// Metadata in a sled store.
 ///
@@ -46,7 +46,8 @@ use crate::writer::{Counters, Disk, Request, Writer};
 ///
 /// # Durability
 /// A change is durable against power loss when it is answered: one thread writes, and syncs the log once for all changes
-/// that waited. A read can see a change that is not durable yet, up to one sync before it is. After a failed write or sync
+/// that waited. A read can see a change that is not durable yet, up to one sync before it is. What is
+/// committed to be kept soon is synced with the next change that is waited for, or when the store is closed. After a failed write or sync
 /// every write is refused until the store is opened again; reads and [`export`](Self::export) go on.
 ///
 /// # A full disk
@@ -169,7 +170,21 @@ impl Metadata for SledMetadata {
     }
 
     async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
-        self.ask(|answer| Request::Commit(Box::new(change), answer))
+        self.ask(|answer| Request::Commit(Box::new(change), Kept::Now, answer))
+            .await
+    }
+
+    async fn commit_soon(&self, change: Change) -> Result<Outcome, BackendError> {
+        self.ask(|answer| Request::Commit(Box::new(change), Kept::Soon, answer))
+            .await
+    }
+
+    async fn reservations(
+        &self,
+        after: Option<VolumeId>,
+        limit: usize,
+    ) -> Result<Vec<Reservation>, BackendError> {
+        self.read(move |db| read::reservations(db, after, limit))
             .await
     }
 

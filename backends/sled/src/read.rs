@@ -5,8 +5,8 @@ use std::ops::Bound;
 use sled::{Db, IVec};
 use workdisk::metadata::{RecordPosition, SessionPosition};
 use workdisk::model::{
-    AccountId, NameKey, Receipt, SnapshotRecord, Timestamp, WorkspaceFilter, WorkspaceId,
-    WorkspaceRecord,
+    AccountId, NameKey, Receipt, Reservation, SnapshotRecord, Timestamp, VolumeId, WorkspaceFilter,
+    WorkspaceId, WorkspaceRecord,
 };
 
 use crate::encoding::decode;
@@ -103,6 +103,20 @@ pub(crate) fn in_flight(
         |_| true,
         WorkspaceRecord::is_in_flight,
     )
+}
+
+pub(crate) fn reservations(
+    db: &Db,
+    after: Option<VolumeId>,
+    limit: usize,
+) -> Result<Vec<Reservation>> {
+    let prefix = [keys::RESERVATIONS];
+    let after = after.map_or_else(|| prefix.to_vec(), keys::reservation);
+    let decoded = range(db, after, &prefix).take(limit).map(|entry| {
+        let (key, bytes) = entry?;
+        decode(&key, &bytes)
+    });
+    decoded.collect()
 }
 
 pub(crate) fn sessions(

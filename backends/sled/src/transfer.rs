@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use sled::{Batch, Db};
 use workdisk::error::BackendError;
 use workdisk::model::{
-    AccountId, ImageRef, Intent, Receipt, SnapshotId, SnapshotName, SnapshotRecord, StoreId,
-    WorkspaceId, WorkspaceName, WorkspaceRecord,
+    AccountId, ImageRef, Intent, Receipt, Reservation, SnapshotId, SnapshotName, SnapshotRecord,
+    StoreId, VolumeId, WorkspaceId, WorkspaceName, WorkspaceRecord,
 };
 
 use crate::encoding::{decode, encode};
@@ -41,16 +41,21 @@ enum Line {
     Receipt {
         record: Box<Receipt>,
     },
+    Reservation {
+        record: Box<Reservation>,
+    },
     /// The last: how many there were of the others, so that a part is not taken for the whole.
     End {
         workspaces: u64,
         snapshots: u64,
         #[serde(default, skip_serializing_if = "is_none")]
         receipts: u64,
+        #[serde(default, skip_serializing_if = "is_none")]
+        reservations: u64,
     },
 }
 
-/// An export without receipts reads as one of a release that knew none.
+/// An export without receipts, or without reservations, reads as one of a release that knew none.
 fn is_none(count: &u64) -> bool {
     *count == 0
 }
@@ -102,7 +107,7 @@ fn export(db: &Db, to: &mut impl Write) -> Result<()> {
         store,
         generation,
     })?;
-    let (mut workspaces, mut snapshots, mut receipts) = (0, 0, 0);
+    let (mut workspaces, mut snapshots, mut receipts, mut reservations) = (0, 0, 0, 0);
     for entry in db.scan_prefix(b"r") {
         let (key, bytes) = entry?;
         workspaces += 1;
@@ -128,10 +133,18 @@ fn export(db: &Db, to: &mut impl Write) -> Result<()> {
             record: Box::new(decode(&key, &bytes)?),
         })?;
     }
+    for entry in db.scan_prefix([keys::RESERVATIONS]) {
+        let (key, bytes) = entry?;
+        reservations += 1;
+        put(&Line::Reservation {
+            record: Box::new(decode(&key, &bytes)?),
+        })?;
+    }
     put(&Line::End {
         workspaces,
         snapshots,
         receipts,
+        reservations,
     })?;
     to.flush().map_err(StoreError::io("write the export"))
 }
@@ -196,6 +209,7 @@ struct Lines {
     workspaces: u64,
     snapshots: u64,
     receipts: u64,
+    reservations: u64,
     ended: bool,
     seen: HashSet<Seen>,
     batch: Batch,
@@ -209,6 +223,7 @@ enum Seen {
     Snapshot(WorkspaceId, SnapshotId),
     Sequence(WorkspaceId, u64),
     Receipt(AccountId, String),
+    Reservation(VolumeId),
 }
 
 impl Lines {
@@ -223,8 +238,14 @@ impl Lines {
                 workspaces,
                 snapshots,
                 receipts,
-            } if (*workspaces, *snapshots, *receipts)
-                != (self.workspaces, self.snapshots, self.receipts) =>
+                reservations,
+            } if (*workspaces, *snapshots, *receipts, *reservations)
+                != (
+                    self.workspaces,
+                    self.snapshots,
+                    self.receipts,
+                    self.reservations,
+                ) =>
             {
                 Err("lines are missing before the end")
             }
@@ -254,6 +275,11 @@ impl Lines {
                 self.receipts += 1;
                 self.once(Seen::Receipt(record.account.clone(), record.key.clone()))?;
                 apply::put_receipt(&mut self.batch, &record)?;
+            }
+            Line::Reservation { record } => {
+                self.reservations += 1;
+                self.once(Seen::Reservation(record.volume))?;
+                apply::put_reservation(&mut self.batch, &record)?;
             }
             Line::End { .. } => self.ended = true,
         }
@@ -290,7 +316,10 @@ fn parse_again(line: &mut Line) -> Result<(), workdisk::Error> {
         }
         Line::Snapshot { record, .. } => parse_name_again(record),
         // What was answered once is answered again as it was, be it a name that would be refused today.
-        Line::Receipt { .. } | Line::Header { .. } | Line::End { .. } => Ok(()),
+        Line::Receipt { .. }
+        | Line::Reservation { .. }
+        | Line::Header { .. }
+        | Line::End { .. } => Ok(()),
     }
 }
 

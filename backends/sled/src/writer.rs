@@ -24,9 +24,18 @@ type Answer<T> = oneshot::Sender<Result<T>>;
 pub(crate) enum Request {
     Begin(Answer<Generation>),
     TakeBack(Generation, Answer<()>),
-    Commit(Box<Change>, Answer<Outcome>),
+    Commit(Box<Change>, Kept, Answer<Outcome>),
     Audit(Vec<Suspect>, Mending, Answer<Vec<MetadataFault>>),
     ForgetReceipts(Timestamp, usize, Answer<usize>),
+}
+
+/// When a change is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Before it is answered.
+    Now,
+    /// With the next that is durable before it is answered.
+    Soon,
 }
 
 /// How much the writer has done.
@@ -144,7 +153,7 @@ impl State {
     }
 
     /// Applies a group, makes it durable, and only then answers. A refusal waits too: what it was refused for may be in
-    /// the same group.
+    /// the same group. What is to be kept soon is answered at once if it is done, and alone needs no sync.
     fn serve_group(&mut self, group: Vec<Request>) {
         let mut answers: Vec<Box<dyn FnOnce(Option<String>)>> = Vec::new();
         let mut written = false;
@@ -165,13 +174,18 @@ impl State {
                     written |= matches!(result, Ok(forgotten) if forgotten > 0);
                     answers.push(Box::new(move |failed| reply(answer, result, failed)));
                 }
-                Request::Commit(change, answer) => {
+                Request::Commit(change, kept, answer) => {
                     let grows = matches!(*change, Change::Insert { .. });
                     let result = self.guarded(grows, |db| judge(db, *change));
-                    if matches!(result, Ok(Outcome::Done)) {
-                        written = true;
+                    let done = matches!(result, Ok(Outcome::Done));
+                    if done {
                         self.counters.commits.fetch_add(1, Ordering::Relaxed);
                     }
+                    if done && kept == Kept::Soon {
+                        reply(answer, result, None);
+                        continue;
+                    }
+                    written |= done;
                     answers.push(Box::new(move |failed| reply(answer, result, failed)));
                 }
                 Request::Audit(suspects, mending, answer) => {

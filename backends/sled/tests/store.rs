@@ -12,8 +12,9 @@ use std::time::Duration;
 use workdisk::error::{BackendErrorKind, ErrorCode, Failure};
 use workdisk::metadata::{Change, Metadata, Outcome, SnapshotChange};
 use workdisk::model::{
-    AccountId, Made, Receipt, RequestKey, SessionType, SnapshotId, SnapshotName, SnapshotRecord,
-    Timestamp, VolumeId, WorkspaceFilter, WorkspaceId, WorkspaceName, WorkspaceRecord,
+    AccountId, Made, Owner, Receipt, RequestKey, Reservation, SessionType, SnapshotId,
+    SnapshotName, SnapshotRecord, Timestamp, VolumeId, WorkspaceFilter, WorkspaceId, WorkspaceName,
+    WorkspaceRecord,
 };
 use workdisk_sled::SledMetadata;
 
@@ -98,6 +99,43 @@ async fn reopened_store_has_every_record_and_a_later_generation() {
     assert_eq!(named.unwrap(), [kept]);
 }
 
+/// What is to be kept soon waits for no sync of its own, and is in the next one.
+#[tokio::test]
+async fn changes_to_be_kept_soon_cost_no_sync() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledMetadata::open(folder.path()).await.unwrap();
+    insert(&store, &record("first")).await;
+    let before = store.statistics();
+    for name in ["second", "third"] {
+        let change = Change::Insert {
+            record: record(name),
+        };
+        assert_eq!(store.commit_soon(change).await.unwrap(), Outcome::Done);
+    }
+    let soon = store.statistics();
+    assert_eq!(soon.syncs, before.syncs);
+    assert_eq!(soon.commits, before.commits + 2);
+    insert(&store, &record("fourth")).await;
+    assert_eq!(store.statistics().syncs, before.syncs + 1);
+}
+
+/// Nothing else is committed before the store is closed.
+#[tokio::test]
+async fn change_to_be_kept_soon_is_kept_when_the_store_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledMetadata::open(folder.path()).await.unwrap();
+    store.begin().await.unwrap();
+    let kept = record("kept");
+    let change = Change::Insert {
+        record: kept.clone(),
+    };
+    assert_eq!(store.commit_soon(change).await.unwrap(), Outcome::Done);
+    drop(store);
+    let store = SledMetadata::open(folder.path()).await.unwrap();
+    let found = store.workspace(&account(), kept.id).await.unwrap();
+    assert_eq!(found, Some(kept));
+}
+
 #[tokio::test]
 async fn second_opener_is_told_who_has_the_store() {
     let folder = tempfile::tempdir().unwrap();
@@ -177,6 +215,13 @@ async fn export_read_into_a_new_store_gives_the_same_records() {
     ];
     assert_eq!(update(&old, &mut one, put).await, Outcome::Done);
     let receipt = keep_receipt(&old, &one).await;
+    let owner = Owner::new("host", "boot", 1, 2, 3);
+    let reserved = vec![Reservation::new(VolumeId::new(), owner)];
+    let change = Change::Reserve {
+        reserved: reserved.clone(),
+        released: Vec::new(),
+    };
+    assert_eq!(old.commit(change).await.unwrap(), Outcome::Done);
     let file = folder.path().join("export");
     old.export(fs::File::create(&file).unwrap()).await.unwrap();
 
@@ -194,6 +239,7 @@ async fn export_read_into_a_new_store_gives_the_same_records() {
     );
     let found = new.receipt(&account(), &receipt.key).await.unwrap();
     assert_eq!(found, Some(receipt.clone()));
+    assert_eq!(new.reservations(None, 9).await.unwrap(), reserved);
     assert_eq!(new.check(None).await.unwrap(), []);
     assert_eq!(new.begin().await.unwrap().store, generation.store);
 

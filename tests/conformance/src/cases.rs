@@ -101,6 +101,17 @@ macro_rules! for_each_metadata_case {
                 old_receipts_are_forgotten_oldest_first
                 forgotten_key_is_free
             }
+            reservations {
+                reservations_are_noted_and_forgotten
+                later_note_of_a_volume_stands
+                pages_are_complete_and_in_order
+                reservations_are_still_there
+            }
+            soon {
+                change_is_seen_at_once
+                change_is_judged_like_any_other
+                change_is_kept_with_the_next
+            }
             races {
                 one_update_of_a_version_is_done
                 one_insertion_of_a_name_is_done
@@ -204,6 +215,7 @@ macro_rules! for_each_volume_case {
             }
             removal {
                 removed_volume_is_gone
+                removal_is_made_durable
                 absent_volume_is_removed_already
                 removal_leaves_all_other_volumes
                 folders_that_forbid_writing_are_removed

@@ -10,8 +10,8 @@ use workdisk::metadata::{
     Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition,
 };
 use workdisk::model::{
-    AccountId, NameKey, Receipt, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter,
-    WorkspaceId, WorkspaceRecord,
+    AccountId, NameKey, Receipt, Reservation, SnapshotId, SnapshotRecord, Timestamp, VolumeId,
+    WorkspaceFilter, WorkspaceId, WorkspaceRecord,
 };
 
 /// What is wrong with the store.
@@ -94,6 +94,25 @@ impl Metadata for Shaken {
             self.inner.commit(change).await
         })
         .await
+    }
+
+    async fn commit_soon(&self, change: Change) -> Result<Outcome, BackendError> {
+        self.shaking(async {
+            let change = match self.flaw {
+                Flaw::LostCompare => self.uncompared(change).await?,
+                _ => change,
+            };
+            self.inner.commit_soon(change).await
+        })
+        .await
+    }
+
+    async fn reservations(
+        &self,
+        after: Option<VolumeId>,
+        limit: usize,
+    ) -> Result<Vec<Reservation>, BackendError> {
+        self.shaking(self.inner.reservations(after, limit)).await
     }
 
     async fn workspaces_named(

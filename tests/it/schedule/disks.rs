@@ -206,6 +206,10 @@ impl Volume for Disks {
         Ok(Vec::new())
     }
 
+    async fn sync(&self) -> Result<(), BackendError> {
+        Ok(())
+    }
+
     async fn reclaim(&self) -> Result<(), BackendError> {
         Ok(())
     }

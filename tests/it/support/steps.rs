@@ -12,8 +12,8 @@ use workdisk::metadata::{
     Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition,
 };
 use workdisk::model::{
-    AccountId, NameKey, Receipt, SnapshotId, SnapshotRecord, Timestamp, VolumeId, WorkspaceFilter,
-    WorkspaceId, WorkspaceRecord,
+    AccountId, NameKey, Receipt, Reservation, SnapshotId, SnapshotRecord, Timestamp, VolumeId,
+    WorkspaceFilter, WorkspaceId, WorkspaceRecord,
 };
 use workdisk::volume::{MountRecipe, Usage, VolumeFault, VolumeInfo, VolumeStatus};
 use workdisk::{Metadata, Volume};
@@ -118,7 +118,7 @@ impl Steps {
         match broken {
             Some(Break::Before(at)) if number >= at => failed(),
             Some(Break::After(at)) if number > at => failed(),
-            Some(Break::Unkept(at)) if name == "commit" && number > at => failed(),
+            Some(Break::Unkept(at)) if name.starts_with("commit") && number > at => failed(),
             Some(Break::After(at) | Break::Unkept(at)) if number == at => {
                 work.await?;
                 failed()
@@ -152,6 +152,19 @@ impl Metadata for SteppedMetadata {
 
     async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
         self.steps.step("commit", self.inner.commit(change)).await
+    }
+
+    async fn commit_soon(&self, change: Change) -> Result<Outcome, BackendError> {
+        let work = self.inner.commit_soon(change);
+        self.steps.step("commit_soon", work).await
+    }
+
+    async fn reservations(
+        &self,
+        after: Option<VolumeId>,
+        limit: usize,
+    ) -> Result<Vec<Reservation>, BackendError> {
+        self.inner.reservations(after, limit).await
     }
 
     async fn workspace(
@@ -348,6 +361,10 @@ impl Volume for SteppedVolume {
 
     async fn check(&self, id: VolumeId) -> Result<Vec<VolumeFault>, BackendError> {
         self.inner.check(id).await
+    }
+
+    async fn sync(&self) -> Result<(), BackendError> {
+        self.inner.sync().await
     }
 
     async fn reclaim(&self) -> Result<(), BackendError> {

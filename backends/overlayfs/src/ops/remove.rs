@@ -44,6 +44,13 @@ impl Store {
         })
     }
 
+    /// Makes all removals durable.
+    pub(crate) fn sync_removals(&self) -> Result<()> {
+        self.disk.order(&self.trash, "trash")?;
+        self.disk.order(&self.active, "the volumes")?;
+        self.disk.sync(&self.frozen, "the volumes")
+    }
+
     /// A damaged volume can be removed too: one whose layer is missing cannot be in use.
     fn must_be_removable(&self, volume: VolumeId, name: &str) -> Result<()> {
         match read_reference(&self.active, name) {

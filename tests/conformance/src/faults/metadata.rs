@@ -7,8 +7,8 @@ use workdisk::metadata::{
     Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition,
 };
 use workdisk::model::{
-    AccountId, NameKey, Receipt, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter,
-    WorkspaceId, WorkspaceRecord,
+    AccountId, NameKey, Receipt, Reservation, SnapshotId, SnapshotRecord, Timestamp, VolumeId,
+    WorkspaceFilter, WorkspaceId, WorkspaceRecord,
 };
 use workdisk::{BackendError, Metadata};
 
@@ -46,6 +46,20 @@ impl Metadata for FaultyMetadata {
     async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
         let call = self.inner.commit(change);
         self.faults.pass(Method::Commit, call).await
+    }
+
+    async fn commit_soon(&self, change: Change) -> Result<Outcome, BackendError> {
+        let call = self.inner.commit_soon(change);
+        self.faults.pass(Method::CommitSoon, call).await
+    }
+
+    async fn reservations(
+        &self,
+        after: Option<VolumeId>,
+        limit: usize,
+    ) -> Result<Vec<Reservation>, BackendError> {
+        let call = self.inner.reservations(after, limit);
+        self.faults.pass(Method::Reservations, call).await
     }
 
     async fn workspace(

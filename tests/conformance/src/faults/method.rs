@@ -10,6 +10,10 @@ pub enum Method {
     TakeBack,
     /// [`Metadata::commit`](workdisk::Metadata::commit).
     Commit,
+    /// [`Metadata::commit_soon`](workdisk::Metadata::commit_soon).
+    CommitSoon,
+    /// [`Metadata::reservations`](workdisk::Metadata::reservations).
+    Reservations,
     /// [`Metadata::workspace`](workdisk::Metadata::workspace).
     Workspace,
     /// [`Metadata::workspaces_named`](workdisk::Metadata::workspaces_named).
@@ -66,6 +70,8 @@ pub enum Method {
     Usage,
     /// [`Volume::check`](workdisk::Volume::check).
     Check,
+    /// [`Volume::sync`](workdisk::Volume::sync).
+    Sync,
     /// [`Volume::reclaim`](workdisk::Volume::reclaim).
     Reclaim,
 }
@@ -77,6 +83,7 @@ impl Method {
             Method::Begin
             | Method::TakeBack
             | Method::Commit
+            | Method::CommitSoon
             | Method::Bind
             | Method::Create
             | Method::Fork
@@ -88,6 +95,7 @@ impl Method {
             | Method::SetLabel
             | Method::RepairRecords
             | Method::ForgetReceipts
+            | Method::Sync
             | Method::Reclaim => true,
             Method::Workspace
             | Method::WorkspacesNamed
@@ -96,6 +104,7 @@ impl Method {
             | Method::SnapshotNamed
             | Method::Snapshots
             | Method::InFlight
+            | Method::Reservations
             | Method::Sessions
             | Method::AllWorkspaces
             | Method::CheckRecords

@@ -118,6 +118,11 @@ impl Volume for FaultyVolume {
         self.faults.pass(Method::Check, self.inner.check(id)).await
     }
 
+    async fn sync(&self) -> Result<(), BackendError> {
+        let call = self.inner.sync();
+        self.faults.pass(Method::Sync, call).await
+    }
+
     async fn reclaim(&self) -> Result<(), BackendError> {
         let call = self.inner.reclaim();
         self.faults.pass(Method::Reclaim, call).await

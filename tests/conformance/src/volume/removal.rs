@@ -27,6 +27,19 @@ pub async fn removed_volume_is_gone<H: VolumeHarness>(harness: H) {
     assert_eq!(ids(&volumes).await, [kept]);
 }
 
+/// "Makes the removal of every volume that was removed so far durable", and nothing else.
+pub async fn removal_is_made_durable<H: VolumeHarness>(harness: H) {
+    let volumes = open(&harness).await;
+    volumes.sync().await.expect("nothing was removed");
+    let gone = create(&volumes).await;
+    let kept = create_with(&volumes, |path| write(path, "file", "kept")).await;
+    remove(&volumes, gone).await;
+    volumes.sync().await.expect("what was removed is gone");
+    assert_eq!(ids(&volumes).await, [kept]);
+    let content = within(&volumes, kept, |path| read(path, "file")).await;
+    assert_eq!(content, "kept");
+}
+
 /// "One that is not there is removed already."
 pub async fn absent_volume_is_removed_already<H: VolumeHarness>(harness: H) {
     let volumes = open(&harness).await;

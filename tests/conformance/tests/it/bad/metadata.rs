@@ -7,8 +7,8 @@ use workdisk::metadata::{
     Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition,
 };
 use workdisk::model::{
-    AccountId, NameKey, Receipt, SnapshotId, SnapshotRecord, Timestamp, WorkspaceFilter,
-    WorkspaceId, WorkspaceRecord,
+    AccountId, NameKey, Receipt, Reservation, SnapshotId, SnapshotRecord, Timestamp, VolumeId,
+    WorkspaceFilter, WorkspaceId, WorkspaceRecord,
 };
 use workdisk::{BackendError, Metadata};
 
@@ -28,6 +28,8 @@ pub(super) enum MetadataFlaw {
     HidesAccounts,
     CriesWolf,
     ForgetsReceipts,
+    ForgetsReservations,
+    ForgetsWhatIsKeptSoon,
 }
 
 #[derive(Debug)]
@@ -101,6 +103,23 @@ impl Metadata for BadMetadata {
             return Ok(Outcome::Done);
         }
         Ok(outcome)
+    }
+
+    async fn commit_soon(&self, change: Change) -> Result<Outcome, BackendError> {
+        if self.has(MetadataFlaw::ForgetsWhatIsKeptSoon) {
+            return Ok(Outcome::Done);
+        }
+        self.inner.commit_soon(change).await
+    }
+
+    async fn reservations(
+        &self,
+        after: Option<VolumeId>,
+        limit: usize,
+    ) -> Result<Vec<Reservation>, BackendError> {
+        let noted = self.inner.reservations(after, limit).await?;
+        let hidden = self.has(MetadataFlaw::ForgetsReservations);
+        Ok(noted.into_iter().filter(|_| !hidden).collect())
     }
 
     async fn workspace(

@@ -215,6 +215,10 @@ impl Volume for BadVolume {
         self.inner.check(self.real(id)).await
     }
 
+    async fn sync(&self) -> Result<(), BackendError> {
+        self.inner.sync().await
+    }
+
     async fn reclaim(&self) -> Result<(), BackendError> {
         self.inner.reclaim().await
     }
