@@ -95,6 +95,10 @@ impl Core {
         let mut faults: Vec<Fault> = found.into_iter().map(Fault::from).collect();
         // Before the records: a volume that is made later is none that they could fail to name.
         let volumes = all_volumes(VERB, &*self.volume).await?;
+        // What is being made or removed needs no name.
+        let reserved = self.all_reservations(VERB).await?;
+        let reserved = reserved.into_iter().filter(|it| self.is_in_hand(it));
+        let reserved: HashSet<VolumeId> = reserved.map(|it| it.volume).collect();
         let mut progress = CheckProgress {
             volumes: volumes.len() as u64,
             ..CheckProgress::default()
@@ -119,7 +123,7 @@ impl Core {
         let unnamed: Vec<VolumeId> = volumes
             .iter()
             .map(|volume| volume.id)
-            .filter(|id| !census.volumes.contains_key(id))
+            .filter(|id| !census.volumes.contains_key(id) && !reserved.contains(id))
             .collect();
         if !unnamed.is_empty() || !census.is_unambiguous() {
             // Each can be the trace of a change that came between two reads, but not twice.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::core::{ATTEMPTS, Core};
-use super::once::{Thing, Turn};
+use super::create::Head;
+use super::once::Turn;
 use super::options::CloneWorkspace;
 use super::target::Target;
 use super::wish::Wish;
@@ -39,7 +40,8 @@ impl Account {
     ///   deleted;
     /// - those of the storage.
     ///
-    /// After any error there is no clone, or there is none after `recover()`; the source is as it was.
+    /// After any error but those of the storage there is no clone. After one of those there is none, or a whole one, once
+    /// [`recover`](crate::WorkspaceManager::recover) has run. The source is as it was.
     pub async fn clone_workspace(
         &self,
         source: impl Into<Selector>,
@@ -76,14 +78,10 @@ impl Core {
         for _ in 0..ATTEMPTS {
             let find = || self.origin(account, source, options.snapshot.as_ref(), &name);
             let origin = Box::pin(find()).await?;
-            let ticket = self.insert(
-                VERB,
-                self.record_of_clone(&origin, options),
-                name.clone(),
-                Intent::Create,
-            );
-            let ticket = ticket.await?.with_draft(turn.draft(Thing::Workspace));
-            match self.make_head(ticket, Some(origin.frozen)).await {
+            let record = self.record_of_clone(&origin, options);
+            let head = Head::ForkOf(origin.frozen);
+            let made = self.make(VERB, record, name.clone(), head, turn.key());
+            match Box::pin(made).await {
                 // What was to be forked was removed meanwhile: the source has moved on, and is looked at again. If it
                 // still names the same volume, that volume is lost.
                 Err(error) if is_missing_parent(&error) => {
@@ -192,38 +190,40 @@ impl Core {
         account: &AccountId,
         mut source: Target,
     ) -> Result<(WorkspaceRecord, VolumeId), Error> {
-        let ticket = self
-            .begin(VERB, account, &mut source, &Wish::CloneHead)
-            .await?;
+        let begun = self.begin(VERB, account, &mut source, &Wish::CloneHead, None);
+        let (mut ticket, froze) = begun.await?;
         // Another clone may have frozen it while this one waited for its turn.
         if let Some(frozen) = self.frozen_head(&ticket.record).await? {
-            let record = self.finish(&ticket, Vec::new(), |_| ()).await?;
+            let record = self.finish_with_nothing(&ticket).await?;
             return Ok((record, frozen));
         }
         let Intent::Freeze { frozen } = ticket.operation.intent else {
             return Err(Self::contended(VERB));
         };
-        let froze = self.volume.freeze(ticket.record.head, frozen).await;
-        let froze = match froze {
-            Ok(()) => self.label_frozen_head(VERB, &ticket.record, frozen).await,
-            Err(error) => Err(Error::storage(VERB, error)),
-        };
         if let Err(error) = froze.and_then(|()| ticket.check_cancelled()) {
-            let error = self.undo(&ticket, error).await;
-            let id = ticket.record.id;
+            let (id, error) = (ticket.record.id, self.undo(&ticket, error).await);
             drop(ticket);
             self.note_corruption(VERB, account, id, &error).await;
             return Err(error);
         }
-        match self
-            .finish(&ticket, Vec::new(), |record| {
-                record.frozen_head = Some(frozen)
-            })
-            .await
-        {
+        match self.finish(&mut ticket).await {
             Ok(record) => Ok((record, frozen)),
             Err(error) => Err(self.undo(&ticket, error).await),
         }
+    }
+
+    /// Freezes the head if nothing frozen holds its files.
+    pub(super) async fn freeze_for_clones(
+        &self,
+        record: &WorkspaceRecord,
+        frozen: VolumeId,
+    ) -> Result<(), Error> {
+        if self.frozen_head(record).await?.is_some() {
+            return Ok(());
+        }
+        let froze = self.volume.freeze(record.head, frozen).await;
+        froze.map_err(|error| Error::storage(VERB, error))?;
+        self.label_frozen_head(VERB, record, frozen).await
     }
 
     fn record_of_clone(&self, origin: &Origin, options: &CloneWorkspace) -> WorkspaceRecord {

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use super::once::{Draft, overtaken};
+use super::reserve::Reserve;
 use super::running::Locks;
 use super::target::Target;
 use crate::error::{BackendError, Error};
@@ -52,6 +53,8 @@ pub(super) struct Core {
     pub(super) labelling: Locks<WorkspaceId>,
     /// Held, with others, from before a commit that changes what a label tells until that is written.
     pub(super) changes: RwLock<()>,
+    /// Ids for volumes that are to be made.
+    pub(super) reserved: Reserve,
     /// The requests under keys that are being done.
     pub(super) turns: Locks<(AccountId, String)>,
 }
@@ -64,6 +67,8 @@ pub(super) struct Step {
     pub(super) draft: Option<Draft>,
     /// Whether a caller can see it, so that the revision grows.
     pub(super) visible: bool,
+    /// Whether it need not be durable at once, because recovery would come to the same.
+    pub(super) soon: bool,
 }
 
 impl Step {
@@ -74,6 +79,7 @@ impl Step {
             snapshots: Vec::new(),
             draft: None,
             visible: true,
+            soon: false,
         }
     }
 
@@ -84,6 +90,7 @@ impl Step {
             snapshots: Vec::new(),
             draft: None,
             visible: false,
+            soon: false,
         }
     }
 
@@ -94,6 +101,12 @@ impl Step {
 
     pub(super) fn with_draft(mut self, draft: Option<Draft>) -> Self {
         self.draft = draft;
+        self
+    }
+
+    /// Has nobody wait until it is durable.
+    pub(super) fn soon(mut self) -> Self {
+        self.soon = true;
         self
     }
 }
@@ -304,6 +317,7 @@ impl Core {
             snapshots,
             draft,
             visible,
+            soon,
         } = step;
         record.version = before.version + 1;
         if visible {
@@ -320,7 +334,11 @@ impl Core {
             snapshots,
             receipt: draft.and_then(|draft| draft.receipt(&record, self.now())),
         };
-        match self.apply(verb, change).await? {
+        let outcome = match soon {
+            true => self.apply_soon(verb, change).await?,
+            false => self.apply(verb, change).await?,
+        };
+        match outcome {
             Outcome::Done => Ok(Some(record)),
             Outcome::NameTaken => Err(Self::name_taken(&record)),
             Outcome::SnapshotNameTaken => Err(Error::SnapshotNameTaken { name: taken }),
@@ -336,6 +354,18 @@ impl Core {
     pub(super) async fn apply(&self, verb: &'static str, change: Change) -> Result<Outcome, Error> {
         self.metadata
             .commit(change)
+            .await
+            .map_err(|error| Error::storage(verb, error))
+    }
+
+    /// As [`apply`](Self::apply), of a change that is not waited for. A crash that loses it leaves what recovery finishes.
+    pub(super) async fn apply_soon(
+        &self,
+        verb: &'static str,
+        change: Change,
+    ) -> Result<Outcome, Error> {
+        self.metadata
+            .commit_soon(change)
             .await
             .map_err(|error| Error::storage(verb, error))
     }

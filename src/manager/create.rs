@@ -4,20 +4,41 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::core::{Core, Step};
-use super::once::Thing;
 use super::operation::Ticket;
 use super::options::CreateWorkspace;
 use crate::error::{BackendError, Error};
 use crate::metadata::{Change, Outcome};
 use crate::model::{
-    AccountId, ImageRef, Intent, Operation, SessionType, VolumeId, Workspace, WorkspaceId,
-    WorkspaceName, WorkspaceRecord,
+    AccountId, ImageRef, Intent, Operation, RequestKey, SessionType, VolumeId, Workspace,
+    WorkspaceId, WorkspaceName, WorkspaceRecord,
 };
 
 const VERB: &str = "create";
 
 /// How many names are made up before it is given up that one is free.
 const MADE_UP_NAMES: usize = 16;
+
+/// What the disk of a new workspace begins with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Head {
+    Empty,
+    /// The files of a frozen volume.
+    ForkOf(VolumeId),
+    /// It is made once the workspace is there.
+    #[cfg(feature = "github")]
+    Later,
+}
+
+impl Head {
+    /// What is made beside the record.
+    fn made(self, record: &WorkspaceRecord) -> Vec<VolumeId> {
+        match self {
+            Head::Empty | Head::ForkOf(_) => vec![record.head],
+            #[cfg(feature = "github")]
+            Head::Later => Vec::new(),
+        }
+    }
+}
 
 impl Account {
     /// Creates an empty workspace.
@@ -28,7 +49,8 @@ impl Account {
     /// - [`WorkspaceNameTaken`](Error::WorkspaceNameTaken);
     /// - [`StorageFull`](Error::StorageFull) and the other errors of the storage.
     ///
-    /// After any error there is no workspace, or there is none after `recover()`.
+    /// After any error but those of the storage there is no workspace. After one of those there is none, or a whole one, once
+    /// [`recover`](crate::WorkspaceManager::recover) has run.
     pub async fn create(&self, options: CreateWorkspace) -> Result<Workspace, Error> {
         let (core, account, request) = (self.core(), self.id().clone(), self.request());
         Core::detached(VERB, self.id(), async move {
@@ -57,76 +79,100 @@ impl Account {
                     now,
                 )
             };
-            let ticket = core.insert(VERB, record, name, Intent::Create).await?;
-            core.make_head(ticket.with_draft(turn.draft(Thing::Workspace)), None)
-                .await
+            core.make(VERB, record, name, Head::Empty, turn.key()).await
         })
         .await
     }
 }
 
 impl Core {
-    /// Inserts the record of a workspace that is being made, under its name or one that is made up.
+    /// Makes a workspace whose disk is empty or has the files of a frozen volume. The record and the disk wait for storage
+    /// together.
+    pub(super) async fn make(
+        self: &Arc<Self>,
+        verb: &'static str,
+        mut record: WorkspaceRecord,
+        name: Option<WorkspaceName>,
+        head: Head,
+        request: Option<RequestKey>,
+    ) -> Result<Workspace, Error> {
+        let mut reserved = self.reserve(verb).await?;
+        record.head = reserved.take();
+        let operation = self.operation(Intent::Create, request);
+        let inserted = self.insert(verb, record, name, operation, head);
+        let (ticket, made) = inserted.await?;
+        let mut ticket = ticket.with_reserved(reserved);
+        if let Err(error) = made.and_then(|()| ticket.check_cancelled()) {
+            return Err(self.unmake(&ticket, error).await);
+        }
+        match self.finish(&mut ticket).await {
+            Ok(record) => Ok(self.view(&record)),
+            Err(error) => Err(self.unmake(&ticket, error).await),
+        }
+    }
+
+    /// Inserts the record of a workspace that is being made, under its name or one that is made up, and makes its
+    /// head at the same time. Answers what came of that, too. If it is not inserted, its head is removed.
     pub(super) async fn insert(
         self: &Arc<Self>,
         verb: &'static str,
         mut record: WorkspaceRecord,
         name: Option<WorkspaceName>,
-        intent: Intent,
-    ) -> Result<Ticket, Error> {
-        let operation = Operation::new(intent, self.host.owner(), self.now());
+        operation: Operation,
+        head: Head,
+    ) -> Result<(Ticket, Result<(), Error>), Error> {
         record.operation = Some(operation.clone());
         let tries = if name.is_some() { 1 } else { MADE_UP_NAMES };
+        let mut made = None;
         for _ in 0..tries {
             record.name = Some(name.clone().unwrap_or_else(WorkspaceName::made_up));
             let ticket = Ticket::of_new(verb, record.clone(), operation.clone());
-            match self
-                .apply(
-                    verb,
-                    Change::Insert {
-                        record: record.clone(),
-                    },
-                )
-                .await?
-            {
-                Outcome::Done => return Ok(ticket),
-                Outcome::NameTaken => {}
-                Outcome::VersionConflict | Outcome::SnapshotNameTaken | Outcome::ReceiptTaken => {
+            let change = Change::Insert {
+                record: record.clone(),
+            };
+            let inserted = match made.take() {
+                None => {
+                    let head = self.make_head(verb, &record, head);
+                    let both = tokio::join!(self.apply(verb, change), head);
+                    made = Some(both.1);
+                    both.0
+                }
+                again => {
+                    made = again;
+                    self.apply(verb, change).await
+                }
+            };
+            match inserted {
+                Ok(Outcome::Done) => return Ok((ticket, made.unwrap_or(Ok(())))),
+                Ok(Outcome::NameTaken) => {}
+                failed => {
+                    self.remove_or_leave(verb, &head.made(&record)).await;
+                    let _: Outcome = failed?;
                     let object = format!("workspace {}", record.id);
                     let error = BackendError::corrupt(object, "a fresh id is in use");
                     return Err(Error::storage(verb, error));
                 }
             }
         }
+        self.remove_or_leave(verb, &head.made(&record)).await;
         Err(Self::name_taken(&record))
     }
 
-    /// Makes the head of an inserted workspace, empty or from a frozen volume, and makes it ready.
-    pub(super) async fn make_head(
-        self: &Arc<Self>,
-        ticket: Ticket,
-        parent: Option<VolumeId>,
-    ) -> Result<Workspace, Error> {
-        let head = ticket.record.head;
-        let made = match parent {
-            None => self.volume.create(head).await,
-            Some(parent) => self.volume.fork(parent, head).await,
+    /// Makes the head of a workspace that is to be, empty or from a frozen volume.
+    async fn make_head(
+        &self,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+        head: Head,
+    ) -> Result<(), Error> {
+        let made = match head {
+            #[cfg(feature = "github")]
+            Head::Later => return Ok(()),
+            Head::Empty => self.volume.create(record.head).await,
+            Head::ForkOf(parent) => self.volume.fork(parent, record.head).await,
         };
-        let made = match made {
-            Ok(()) => self.label_head(ticket.verb, head, &ticket.record).await,
-            Err(error) => Err(Error::storage(ticket.verb, error)),
-        };
-        if let Err(error) = made.and_then(|()| ticket.check_cancelled()) {
-            return Err(self.unmake(&ticket, error).await);
-        }
-        let now = self.now();
-        match self
-            .finish(&ticket, Vec::new(), |record| record.saved_at = Some(now))
-            .await
-        {
-            Ok(record) => Ok(self.view(&record)),
-            Err(error) => Err(self.unmake(&ticket, error).await),
-        }
+        made.map_err(|error| Error::storage(verb, error))?;
+        self.label_head(verb, record.head, record).await
     }
 
     /// Removes a workspace that could not be made, and gives the failure back.

@@ -146,8 +146,8 @@ impl Core {
         force: Force,
     ) -> Result<(), Error> {
         let wish = Wish::Delete { force };
-        match self.begin(VERB, account, &mut target, &wish).await {
-            Ok(ticket) => self.remove_everything(VERB, &ticket.record).await,
+        match self.begin(VERB, account, &mut target, &wish, None).await {
+            Ok((ticket, _)) => self.remove_everything(VERB, &ticket.record).await,
             // What was being made is gone as soon as its making is cancelled.
             Err(Error::WorkspaceNotFound { .. }) if self.is_unmade(account, &target).await? => {
                 Ok(())
@@ -169,7 +169,8 @@ impl Core {
 
     /// Removes every volume of a workspace that is being deleted, then its record and its snapshots.
     ///
-    /// It can be repeated after a failure at any point.
+    /// That it is being deleted is durable by then, so that recovery comes to the same, and nobody waits for the disk. It can be
+    /// repeated after a failure at any point.
     pub(super) async fn remove_everything(
         &self,
         verb: &'static str,
@@ -183,7 +184,7 @@ impl Core {
         loop {
             let (account, id) = (record.account.clone(), record.id);
             match self
-                .apply(
+                .apply_soon(
                     verb,
                     Change::Remove {
                         account,

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::account::Account;
 use super::core::Core;
+use super::create::Head;
 use super::import_handle::{Import, Imported};
-use super::once::{Thing, Turn};
+use super::once::Turn;
 use super::operation::Ticket;
 use super::options::ImportRepository;
 use crate::error::Error;
@@ -120,10 +121,9 @@ impl Account {
                     core.now(),
                 )
             };
-            let ticket = core
-                .insert(VERB, record, wanted.name, Intent::Import)
-                .await?
-                .with_draft(turn.draft(Thing::Workspace));
+            let operation = core.operation(Intent::Import, turn.key());
+            let inserted = core.insert(VERB, record, wanted.name, operation, Head::Later);
+            let (ticket, _) = inserted.await?;
             let job = Job {
                 account: ticket.record.account.clone(),
                 repo: wanted.repo,
@@ -221,7 +221,7 @@ impl Core {
         if let Err(error) = self.label_head(VERB, imported.head, &imported).await {
             return Err(self.unmake(&ticket, error).await);
         }
-        let finished = self.finish(&ticket, Vec::new(), |record| {
+        let finished = self.finish_at_once(&ticket, |record| {
             record.source = Some(source.clone());
             record.saved_at = Some(now);
         });

@@ -6,7 +6,7 @@
 use super::core::Core;
 use super::label::Label;
 use crate::error::{BackendError, Error};
-use crate::model::{AccountId, SnapshotRecord, VolumeId, WorkspaceId, WorkspaceRecord};
+use crate::model::{AccountId, Intent, SnapshotRecord, VolumeId, WorkspaceId, WorkspaceRecord};
 
 impl Core {
     /// Labels a volume that is to be the head of a record that is to be.
@@ -40,6 +40,25 @@ impl Core {
     ) -> Result<(), Error> {
         let label = Label::of_frozen_head(record, self.now());
         self.put_label(verb, frozen, &label).await
+    }
+
+    /// Labels what an operation made that recovery finishes: a crash may have come before its labels.
+    pub(super) async fn label_made(
+        &self,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+        intent: &Intent,
+    ) -> Result<(), Error> {
+        match intent {
+            Intent::Freeze { frozen } => self.label_frozen_head(verb, record, *frozen).await,
+            Intent::Snapshot { snapshot } => self.label_snapshot(verb, record, snapshot).await,
+            Intent::Restore {
+                save_head_as: Some(saved),
+                ..
+            } => self.label_snapshot(verb, record, saved).await,
+            // A head is labelled anew after the change that makes it one.
+            Intent::Restore { .. } | Intent::Create | Intent::Import | Intent::Delete => Ok(()),
+        }
     }
 
     pub(super) async fn put_label(

@@ -24,10 +24,12 @@ mod look;
 mod once;
 mod operation;
 mod options;
+mod outcome;
 mod query;
 mod rebuild;
 mod recover;
 mod repair;
+mod reserve;
 mod restore;
 mod running;
 mod session;
@@ -35,6 +37,7 @@ mod session_end;
 mod session_start;
 mod snapshot;
 mod target;
+mod unnamed;
 mod wish;
 
 use std::sync::Arc;
@@ -281,6 +284,7 @@ impl WorkspaceManagerBuilder {
             locks: running::Locks::default(),
             labelling: running::Locks::default(),
             changes: tokio::sync::RwLock::default(),
+            reserved: reserve::Reserve::default(),
             #[cfg(feature = "github")]
             github: self.github,
             #[cfg(feature = "github")]

@@ -11,8 +11,8 @@ use super::core::Core;
 use super::options::SessionInfo;
 use crate::error::{BackendError, Error};
 use crate::model::{
-    AccountId, Made, Receipt, RequestKey, Snapshot, SnapshotRecord, Timestamp, Workspace,
-    WorkspaceRecord,
+    AccountId, Intent, Made, Operation, Receipt, RequestKey, Snapshot, SnapshotRecord, Timestamp,
+    Workspace, WorkspaceRecord,
 };
 
 /// How long what a request came to is kept.
@@ -58,6 +58,11 @@ impl Turn {
         self.key.is_some()
     }
 
+    /// The key under which the request is made.
+    pub(super) fn key(&self) -> Option<RequestKey> {
+        self.key.clone()
+    }
+
     /// What is to be kept of the request.
     pub(super) fn draft(&self, of: Thing) -> Option<Draft> {
         let key = self.key.clone()?;
@@ -66,6 +71,16 @@ impl Turn {
 }
 
 impl Draft {
+    /// What is to be kept of the request that an operation is for.
+    pub(super) fn of(operation: &Operation) -> Option<Self> {
+        let of = match &operation.intent {
+            Intent::Snapshot { snapshot } => Thing::Snapshot(snapshot.clone()),
+            _ => Thing::Workspace,
+        };
+        let key = operation.request.clone()?;
+        Some(Self { key, of })
+    }
+
     /// Tells what was made, by the record that is committed with it.
     pub(super) fn receipt(self, record: &WorkspaceRecord, now: Timestamp) -> Option<Box<Receipt>> {
         let made = match self.of {
@@ -85,6 +100,22 @@ impl Draft {
 }
 
 impl Core {
+    /// Whether the request that an operation is for was done elsewhere.
+    pub(super) async fn is_done_elsewhere(
+        &self,
+        verb: &'static str,
+        account: &AccountId,
+        operation: &Operation,
+    ) -> Result<bool, Error> {
+        let Some(key) = &operation.request else {
+            return Ok(false);
+        };
+        let found = self.metadata.receipt(account, key.key()).await;
+        Ok(found
+            .map_err(|error| Error::storage(verb, error))?
+            .is_some())
+    }
+
     /// Waits until no other request of the key is being done, and looks up what it came to before.
     pub(super) async fn turn(
         &self,

@@ -6,12 +6,16 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::core::{ATTEMPTS, Core, Step};
 use super::once::Draft;
+use super::outcome::{complete, snapshots_made};
+use super::reserve::Reserved;
 use super::running::{RunningOperation, wait_for};
 use super::target::Target;
 use super::wish::Wish;
 use crate::error::{BackendError, Error};
 use crate::metadata::SnapshotChange;
-use crate::model::{AccountId, Operation, OperationKind, VolumeId, WorkspaceId, WorkspaceRecord};
+use crate::model::{
+    AccountId, Intent, Operation, OperationKind, RequestKey, VolumeId, WorkspaceId, WorkspaceRecord,
+};
 use crate::session::rules::{Action, State, Verdict, decide};
 
 /// An operation that runs: its intent is on the record, and the workspace's lock is held.
@@ -22,8 +26,8 @@ pub(super) struct Ticket {
     pub(super) record: WorkspaceRecord,
     pub(super) operation: Operation,
     pub(super) running: RunningOperation,
-    /// What is to be kept of the request, once the operation is done.
-    draft: Option<Draft>,
+    /// The ids under which it makes volumes.
+    reserved: Vec<Reserved>,
     _lock: Option<OwnedMutexGuard<()>>,
 }
 
@@ -39,14 +43,14 @@ impl Ticket {
             verb,
             record,
             operation,
-            draft: None,
             running,
+            reserved: Vec::new(),
             _lock: None,
         }
     }
 
-    pub(super) fn with_draft(mut self, draft: Option<Draft>) -> Self {
-        self.draft = draft;
+    pub(super) fn with_reserved(mut self, reserved: Reserved) -> Self {
+        self.reserved.push(reserved);
         self
     }
 
@@ -81,7 +85,7 @@ impl Core {
     ) -> Result<WorkspaceRecord, Error> {
         for _ in 0..ATTEMPTS {
             let record = self.look_up(verb, account, target).await?;
-            if let Err(refused) = self.intent(verb, &record, wish).await {
+            if let Err(refused) = self.intent(verb, &record, wish, VolumeId::new).await {
                 if self.is_current(verb, account, target, &record).await? {
                     return Err(refused);
                 }
@@ -111,56 +115,134 @@ impl Core {
         Err(Self::contended(verb))
     }
 
-    /// Puts the intent of a wish on the workspace as soon as it is allowed.
+    /// Puts the intent of a wish on the workspace as soon as it is allowed, and does what it intends to the volumes at the
+    /// same time. Answers what came of that, too.
     ///
-    /// From then on the operation is that workspace's, whatever its name means.
+    /// From then on the operation is that workspace's, whatever its name means. The intent and the volumes wait for the disk
+    /// together: the volumes' ids are reserved, so that either can be all that a crash leaves.
     pub(super) async fn begin(
         self: &Arc<Self>,
         verb: &'static str,
         account: &AccountId,
         target: &mut Target,
         wish: &Wish,
-    ) -> Result<Ticket, Error> {
+        request: Option<&RequestKey>,
+    ) -> Result<(Ticket, Result<(), Error>), Error> {
         for _ in 0..ATTEMPTS {
             // What it takes to force others out makes no call as large as it is.
             let admitted = Box::pin(self.admit(verb, account, target, wish)).await?;
+            let mut reserved = Vec::new();
+            for _ in 0..wish.volumes() {
+                reserved.push(self.reserve(verb).await?);
+            }
             let (lock, before) = self.lock(verb, account, target, admitted.id).await?;
             target.expect(&before)?;
             if decide(State::of(&before), wish.action(&before)) != Verdict::Allow {
                 continue;
             }
             // What refuses it now refused nothing a moment ago: it is asked again whether that is so.
-            let Ok(Some(intent)) = self.intent(verb, &before, wish).await else {
+            let mut ids = reserved.iter_mut();
+            let intent = self.intent(verb, &before, wish, || {
+                ids.next().map_or_else(VolumeId::new, Reserved::take)
+            });
+            let Ok(Some(intent)) = intent.await else {
                 continue;
             };
-            let operation = Operation::new(intent, self.host.owner(), self.now());
+            let operation = self.operation(intent, request.cloned());
             let running = RunningOperation::enter(operation.id);
             let mut record = before.clone();
             record.operation = Some(operation.clone());
-            if let Some(record) = self.commit(verb, &before, Step::visible(record)).await? {
-                return Ok(Ticket {
+            let (begun, worked) = tokio::join!(
+                self.commit(verb, &before, Step::visible(record)),
+                self.make_volumes(verb, &before, &operation.intent),
+            );
+            if let Ok(Some(record)) = begun {
+                let ticket = Ticket {
                     verb,
                     record,
                     operation,
-                    draft: None,
                     running,
+                    reserved,
                     _lock: Some(lock),
-                });
+                };
+                return Ok((ticket, worked));
             }
+            self.remove_or_leave(verb, &operation.intent.fresh_volumes())
+                .await;
+            begun?;
         }
         Err(Self::contended(verb))
     }
 
+    /// Begins an operation of this process.
+    pub(super) fn operation(&self, intent: Intent, request: Option<RequestKey>) -> Operation {
+        Operation::new(intent, self.host.owner(), self.now()).with_request(request)
+    }
+
+    /// Makes the volumes of an operation on a workspace that is there, each with its label.
+    async fn make_volumes(
+        &self,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+        intent: &Intent,
+    ) -> Result<(), Error> {
+        match intent {
+            Intent::Freeze { frozen } => self.freeze_for_clones(record, *frozen).await,
+            Intent::Snapshot { snapshot } => self.freeze_as(verb, record, snapshot).await,
+            Intent::Restore {
+                snapshot,
+                head,
+                save_head_as,
+                ..
+            } => {
+                self.fork_snapshot(record, *snapshot, *head, save_head_as.as_ref())
+                    .await
+            }
+            Intent::Create | Intent::Import | Intent::Delete => Ok(()),
+        }
+    }
+
+    /// Removes what was made for an intent that is not on the record. What stays is left to recovery.
+    pub(super) async fn remove_or_leave(&self, verb: &'static str, made: &[VolumeId]) {
+        if let Err(error) = self.remove_volumes(verb, made).await {
+            tracing::warn!(%error, "could not take volumes back; left to recovery");
+        }
+    }
+
     /// Takes the intent off the record and applies what came of it, in one step.
     ///
-    /// The record may have been renamed meanwhile; `apply` works on what it is now.
-    pub(super) async fn finish(
+    /// The record may have been renamed meanwhile; what is applied is applied to what it is now. Nobody waits for the disk
+    /// if all that was made is durable, because recovery would come to the same.
+    pub(super) async fn finish(&self, ticket: &mut Ticket) -> Result<WorkspaceRecord, Error> {
+        let snapshots = snapshots_made(&ticket.operation.intent);
+        let operation = ticket.operation.clone();
+        let draft = Draft::of(&operation);
+        let ended = self.end_operation(ticket, snapshots, draft, true, |record| {
+            complete(record, &operation);
+        });
+        let record = ended.await?;
+        ticket.reserved.iter_mut().for_each(Reserved::named);
+        Ok(record)
+    }
+
+    /// Takes the intent off the record of an operation that had nothing to do.
+    pub(super) async fn finish_with_nothing(
         &self,
         ticket: &Ticket,
-        snapshots: Vec<SnapshotChange>,
+    ) -> Result<WorkspaceRecord, Error> {
+        self.end_operation(ticket, Vec::new(), None, true, |_| ())
+            .await
+    }
+
+    /// As [`finish`](Self::finish), of what recovery could not finish: it is durable when this is answered.
+    #[cfg(feature = "github")]
+    pub(super) async fn finish_at_once(
+        &self,
+        ticket: &Ticket,
         apply: impl Fn(&mut WorkspaceRecord) + Send + Sync,
     ) -> Result<WorkspaceRecord, Error> {
-        self.end_operation(ticket, snapshots, ticket.draft.as_ref(), apply)
+        let draft = Draft::of(&ticket.operation);
+        self.end_operation(ticket, Vec::new(), draft, false, apply)
             .await
     }
 
@@ -168,7 +250,8 @@ impl Core {
         &self,
         ticket: &Ticket,
         snapshots: Vec<SnapshotChange>,
-        draft: Option<&Draft>,
+        draft: Option<Draft>,
+        soon: bool,
         apply: impl Fn(&mut WorkspaceRecord) + Send + Sync,
     ) -> Result<WorkspaceRecord, Error> {
         let (account, id) = (&ticket.record.account, ticket.record.id);
@@ -182,7 +265,8 @@ impl Core {
             record.operation = None;
             apply(&mut record);
             let step = Step::visible(record).with_snapshots(snapshots.clone());
-            Ok(Some(step.with_draft(draft.cloned())))
+            let step = step.with_draft(draft.clone());
+            Ok(Some(if soon { step.soon() } else { step }))
         });
         let record = ended.await?;
         self.relabel(account, id).await;
@@ -196,7 +280,7 @@ impl Core {
     /// needs the workspace undoes it.
     pub(super) async fn undo(&self, ticket: &Ticket, failure: Error) -> Error {
         let made = ticket.operation.intent.fresh_volumes();
-        let undone = self.end_operation(ticket, Vec::new(), None, |record| {
+        let undone = self.end_operation(ticket, Vec::new(), None, false, |record| {
             record.discard.extend(&made)
         });
         match undone.await {
@@ -207,21 +291,6 @@ impl Core {
             }
         }
         failure
-    }
-
-    /// Removes volumes that nothing needs.
-    pub(super) async fn remove_volumes(
-        &self,
-        verb: &'static str,
-        volumes: &[VolumeId],
-    ) -> Result<(), Error> {
-        for volume in volumes {
-            self.volume
-                .remove(*volume)
-                .await
-                .map_err(|error| Error::storage(verb, error))?;
-        }
-        Ok(())
     }
 
     /// Commits a record as it is.
@@ -255,7 +324,7 @@ impl Core {
             self.update(verb, &record.account, record.id, |before| {
                 let mut record = before.clone();
                 record.discard.retain(|volume| !removed.contains(volume));
-                Ok(Some(Step::hidden(record)))
+                Ok(Some(Step::hidden(record).soon()))
             })
             .await
         };

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use super::core::{Core, Step};
+use super::once::Draft;
+use super::outcome::{complete, snapshots_made, volumes_needed};
 use super::running::is_running;
 use super::session::running;
 use super::target::Target;
 use crate::error::Error;
 use crate::metadata::session_position;
-use crate::model::{AccountId, Intent, Operation, SessionRecord, WorkspaceId, WorkspaceRecord};
+use crate::model::{
+    AccountId, Intent, Operation, SessionRecord, VolumeId, WorkspaceId, WorkspaceRecord,
+};
 use crate::session::lease::{Hold, judge};
 use crate::session::{Host, Liveness};
 
@@ -19,12 +23,16 @@ const PAGE: usize = 256;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecoveryReport {
+    /// Workspaces whose operation lacked nothing but its last step, which was taken.
+    pub finished: Vec<WorkspaceId>,
     /// Workspaces whose unfinished operation was undone.
     pub undone: Vec<WorkspaceId>,
     /// Workspaces whose deletion was finished.
     pub deleted: Vec<WorkspaceId>,
     /// Workspaces whose leftover volumes were removed.
     pub discarded: Vec<WorkspaceId>,
+    /// Volumes that a crash left and that no record named. They were removed.
+    pub unnamed: Vec<VolumeId>,
     /// Workspaces whose session was ended, because its lease ran out or its owner is dead.
     pub sessions_ended: Vec<WorkspaceId>,
     /// Workspaces that could not be settled, and why. The next recovery tries again.
@@ -41,6 +49,7 @@ impl RecoveryReport {
 /// What settling a record came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Settled {
+    Finished,
     Undone,
     Deleted,
     Discarded,
@@ -82,8 +91,13 @@ impl Core {
                 report.note(record.id, settled);
             }
         }
+        if scope.is_none() {
+            report.unnamed = self.settle_reservations(VERB).await?;
+        }
         self.forget_receipts(VERB).await?;
         tracing::info!(
+            finished = report.finished.len(),
+            unnamed = report.unnamed.len(),
             undone = report.undone.len(),
             deleted = report.deleted.len(),
             discarded = report.discarded.len(),
@@ -138,7 +152,8 @@ impl Core {
         Ok(left.discard.is_empty().then_some(Settled::Discarded))
     }
 
-    /// Undoes an operation whose process is dead, or finishes it if it is a deletion.
+    /// Finishes an operation whose process is dead, if it lacks nothing but its last step or is a deletion; undoes it
+    /// otherwise.
     async fn settle_operation(
         self: &Arc<Self>,
         verb: &'static str,
@@ -161,15 +176,19 @@ impl Core {
         let Some(operation) = now.operation.clone().filter(|_| abandoned(&now)) else {
             return Ok(None);
         };
+        if self.is_made(verb, &now, &operation).await? {
+            self.finish_for(verb, &now, &operation).await?;
+            return Ok(Some(Settled::Finished));
+        }
         match operation.intent {
+            Intent::Create => {
+                self.remove_unmade(verb, account, id, operation.id).await?;
+                Ok(Some(Settled::Undone))
+            }
             Intent::Import => {
                 // What the dead process mounted is unmounted before the record lets go of it.
                 let unmounted = self.unmount(&now).await;
                 unmounted.map_err(|error| Error::storage(verb, error))?;
-                self.remove_unmade(verb, account, id, operation.id).await?;
-                Ok(Some(Settled::Undone))
-            }
-            Intent::Create => {
                 self.remove_unmade(verb, account, id, operation.id).await?;
                 Ok(Some(Settled::Undone))
             }
@@ -199,6 +218,56 @@ impl Core {
                 Ok(Some(Settled::Undone))
             }
         }
+    }
+
+    /// Whether all volumes that an operation makes are there, so that it lacks nothing but its last step. A request that was
+    /// done elsewhere meanwhile is not done again.
+    async fn is_made(
+        &self,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+        operation: &Operation,
+    ) -> Result<bool, Error> {
+        let needed = volumes_needed(record, &operation.intent);
+        for volume in &needed {
+            let status = self.volume.status(*volume).await;
+            let status = status.map_err(|error| Error::storage(verb, error))?;
+            if status.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(!needed.is_empty()
+            && !self
+                .is_done_elsewhere(verb, &record.account, operation)
+                .await?)
+    }
+
+    /// Takes the last step of an operation whose process is dead.
+    async fn finish_for(
+        &self,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+        operation: &Operation,
+    ) -> Result<(), Error> {
+        let (account, id) = (&record.account, record.id);
+        let change = self.changes.read().await;
+        self.label_made(verb, record, &operation.intent).await?;
+        let made = snapshots_made(&operation.intent);
+        let finished = self.update(verb, account, id, |before| {
+            if before.operation.as_ref().map(|current| current.id) != Some(operation.id) {
+                return Ok(Some(Step::hidden(before.clone())));
+            }
+            let mut record = before.clone();
+            record.operation = None;
+            complete(&mut record, operation);
+            let step = Step::visible(record).with_snapshots(made.clone());
+            Ok(Some(step.with_draft(Draft::of(operation))))
+        });
+        let record = finished.await?;
+        self.relabel(account, id).await;
+        drop(change);
+        self.discard(verb, record).await;
+        Ok(())
     }
 
     pub(super) async fn still_there(
@@ -280,6 +349,7 @@ impl RecoveryReport {
     fn note(&mut self, id: WorkspaceId, settled: Result<Option<Settled>, Error>) {
         match settled {
             Ok(None) => {}
+            Ok(Some(Settled::Finished)) => self.finished.push(id),
             Ok(Some(Settled::Undone)) => self.undone.push(id),
             Ok(Some(Settled::Deleted)) => self.deleted.push(id),
             Ok(Some(Settled::Discarded)) => self.discarded.push(id),

@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::core::Core;
-use super::operation::Ticket;
 use super::options::RestoreSnapshot;
-use super::snapshot::{add_snapshot, base_on};
+use super::outcome::base_on;
 use super::target::Target;
 use super::wish::Wish;
 use crate::error::Error;
-use crate::metadata::SnapshotChange;
 use crate::model::{
-    AccountId, Intent, Selector, SnapshotId, SnapshotName, SnapshotRecord, SnapshotSelector,
-    VolumeId, Workspace,
+    AccountId, Selector, SnapshotId, SnapshotName, SnapshotRecord, SnapshotSelector, VolumeId,
+    Workspace, WorkspaceRecord,
 };
 
 const VERB: &str = "restore";
@@ -33,7 +31,8 @@ impl Account {
     /// - [`SessionTerminationFailed`](Error::SessionTerminationFailed) if the session could not be ended;
     /// - those of the storage.
     ///
-    /// After any error the files are as they were.
+    /// After any error but those of the storage the files are as they were. After one of those, they are as they were or
+    /// restored, once [`recover`](crate::WorkspaceManager::recover) has run.
     pub async fn restore(
         &self,
         workspace: impl Into<Selector>,
@@ -67,67 +66,35 @@ impl Core {
             save_head_as,
             force: options.force,
         };
-        let ticket = self.begin(VERB, account, &mut target, &wish).await?;
-        let Intent::Restore {
-            snapshot,
-            head,
-            save_head_as,
-        } = ticket.operation.intent.clone()
-        else {
-            return Err(Self::contended(VERB));
-        };
-        let forked = self.fork_snapshot(&ticket, snapshot, head, &save_head_as);
-        let snapshot = match forked.await {
-            Ok(snapshot) => snapshot,
-            Err(error) => return Err(self.undo(&ticket, error).await),
-        };
-        let put = save_head_as
-            .iter()
-            .cloned()
-            .map(SnapshotChange::Put)
-            .collect();
-        let now = self.now();
-        let finished = self.finish(&ticket, put, |record| {
-            record.discard.push(record.head);
-            record.head = head;
-            record.failure = None;
-            record.saved_at = Some(now);
-            record.size_bytes = snapshot.size_bytes;
-            if let Some(saved) = &save_head_as {
-                add_snapshot(record, saved);
-            }
-            base_on(record, snapshot.id);
-        });
-        match finished.await {
+        let (mut ticket, forked) = self.begin(VERB, account, &mut target, &wish, None).await?;
+        if let Err(error) = forked.and_then(|()| ticket.check_cancelled()) {
+            return Err(self.undo(&ticket, error).await);
+        }
+        match self.finish(&mut ticket).await {
             Ok(record) => Ok(self.view(&self.discard(VERB, record).await)),
             Err(error) => Err(self.undo(&ticket, error).await),
         }
     }
 
-    /// Saves the present head if that was asked for, and makes the new one. Answers the snapshot that it is made of.
-    async fn fork_snapshot(
+    /// Saves the present head if that was asked for, and makes the new one.
+    pub(super) async fn fork_snapshot(
         &self,
-        ticket: &Ticket,
+        record: &WorkspaceRecord,
         snapshot: SnapshotId,
         head: VolumeId,
-        save_head_as: &Option<SnapshotRecord>,
-    ) -> Result<SnapshotRecord, Error> {
-        // Nothing deletes a snapshot while an operation runs, so that what is found now stays.
+        save_head_as: Option<&SnapshotRecord>,
+    ) -> Result<(), Error> {
+        // Nothing deletes a snapshot while the operation runs, so that what is found now stays if the operation begins.
         let snapshot = self
-            .find_snapshot(VERB, ticket.record.id, &snapshot.into())
+            .find_snapshot(VERB, record.id, &snapshot.into())
             .await?;
         if let Some(saved) = save_head_as {
-            let froze = self.volume.freeze(ticket.record.head, saved.volume).await;
-            froze.map_err(|error| Error::storage(VERB, error))?;
-            self.label_snapshot(VERB, &ticket.record, saved).await?;
+            self.freeze_as(VERB, record, saved).await?;
         }
-        ticket.check_cancelled()?;
         let forked = self.volume.fork(snapshot.volume, head).await;
         forked.map_err(|error| Error::storage(VERB, error))?;
-        let mut restored = ticket.record.clone();
+        let mut restored = record.clone();
         base_on(&mut restored, snapshot.id);
-        self.label_head(VERB, head, &restored).await?;
-        ticket.check_cancelled()?;
-        Ok(snapshot)
+        self.label_head(VERB, head, &restored).await
     }
 }

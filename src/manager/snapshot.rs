@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::core::{ATTEMPTS, Core, Step};
-use super::once::{Thing, snapshot_made};
+use super::once::snapshot_made;
 use super::options::Force;
 use super::target::Target;
 use super::wish::Wish;
@@ -96,35 +96,37 @@ impl Core {
         if let Some(made) = turn.made() {
             return snapshot_made(made);
         }
-        let ticket = self.begin(VERB, account, &mut target, wish).await?;
+        let request = turn.key();
+        let begun = self.begin(VERB, account, &mut target, wish, request.as_ref());
+        let (mut ticket, froze) = begun.await?;
         let Intent::Snapshot { snapshot } = ticket.operation.intent.clone() else {
             return Err(Self::contended(VERB));
         };
-        let ticket = ticket.with_draft(turn.draft(Thing::Snapshot(snapshot.clone())));
-        let (id, head) = (ticket.record.id, ticket.record.head);
-        let froze = match self.volume.freeze(head, snapshot.volume).await {
-            Ok(()) => self.label_snapshot(VERB, &ticket.record, &snapshot).await,
-            Err(error) => Err(Error::storage(VERB, error)),
-        };
         if let Err(error) = froze.and_then(|()| ticket.check_cancelled()) {
-            let error = self.undo(&ticket, error).await;
+            let (id, error) = (ticket.record.id, self.undo(&ticket, error).await);
             drop(ticket);
             self.note_corruption(VERB, account, id, &error).await;
             return Err(error);
         }
-        let put = vec![SnapshotChange::Put(snapshot.clone())];
-        let finished = self.finish(&ticket, put, |record| {
-            add_snapshot(record, &snapshot);
-            base_on(record, snapshot.id);
-            record.saved_at = Some(snapshot.created_at);
-        });
-        match finished.await {
+        match self.finish(&mut ticket).await {
             Ok(record) => {
                 self.discard(VERB, record).await;
                 Ok(Snapshot::from(&snapshot))
             }
             Err(error) => Err(self.undo(&ticket, error).await),
         }
+    }
+
+    /// Freezes the head as a snapshot that is to be.
+    pub(super) async fn freeze_as(
+        &self,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+        snapshot: &SnapshotRecord,
+    ) -> Result<(), Error> {
+        let froze = self.volume.freeze(record.head, snapshot.volume).await;
+        froze.map_err(|error| Error::storage(verb, error))?;
+        self.label_snapshot(verb, record, snapshot).await
     }
 
     async fn delete_snapshot(
@@ -165,6 +167,7 @@ impl Core {
         &self,
         record: &WorkspaceRecord,
         name: &SnapshotName,
+        volume: VolumeId,
     ) -> SnapshotRecord {
         SnapshotRecord {
             parent: record.base_snapshot,
@@ -172,7 +175,7 @@ impl Core {
                 SnapshotId::new(),
                 record.next_sequence,
                 name.clone(),
-                VolumeId::new(),
+                volume,
                 self.now(),
             )
         }
@@ -212,17 +215,4 @@ impl Core {
             }
         }
     }
-}
-
-/// Counts a snapshot in.
-pub(super) fn add_snapshot(record: &mut WorkspaceRecord, snapshot: &SnapshotRecord) {
-    record.snapshot_count += 1;
-    record.next_sequence = record.next_sequence.max(snapshot.sequence + 1);
-}
-
-/// Notes that the head's files are a snapshot's.
-pub(super) fn base_on(record: &mut WorkspaceRecord, snapshot: SnapshotId) {
-    record.base_snapshot = Some(snapshot);
-    record.at_base = true;
-    record.discard.extend(record.frozen_head.take());
 }

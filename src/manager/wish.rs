@@ -52,10 +52,24 @@ impl Wish {
             },
         }
     }
+
+    /// How many volumes may be made for it.
+    pub(super) fn volumes(&self) -> usize {
+        match self {
+            Wish::CloneHead | Wish::Snapshot { .. } => 1,
+            Wish::Restore { save_head_as, .. } => 1 + usize::from(save_head_as.is_some()),
+            Wish::Edit
+            | Wish::StartSession(_)
+            | Wish::CloneSnapshot
+            | Wish::DeleteSnapshot
+            | Wish::Delete { .. } => 0,
+        }
+    }
 }
 
 impl Core {
-    /// The intent that a wish puts on a record, or `None` if it needs none. Fails if the record's snapshots refuse it.
+    /// The intent that a wish puts on a record, or `None` if it needs none, with an `id` for each volume to make. Fails if the
+    /// record's snapshots refuse it.
     ///
     /// Snapshots change with the version of their record, so that what is decided by them holds as long as that does.
     pub(super) async fn intent(
@@ -63,14 +77,13 @@ impl Core {
         verb: &'static str,
         record: &WorkspaceRecord,
         wish: &Wish,
+        mut id: impl FnMut() -> VolumeId + Send,
     ) -> Result<Option<Intent>, Error> {
         Ok(Some(match wish {
-            Wish::CloneHead => Intent::Freeze {
-                frozen: VolumeId::new(),
-            },
+            Wish::CloneHead => Intent::Freeze { frozen: id() },
             Wish::Snapshot { name, .. } => {
                 self.check_snapshot_free(verb, record.id, name).await?;
-                let snapshot = self.record_of_snapshot(record, name);
+                let snapshot = self.record_of_snapshot(record, name, id());
                 Intent::Snapshot { snapshot }
             }
             Wish::Restore {
@@ -85,8 +98,9 @@ impl Core {
                 let saved = save_head_as.as_ref();
                 Intent::Restore {
                     snapshot: snapshot.id,
-                    head: VolumeId::new(),
-                    save_head_as: saved.map(|name| self.record_of_snapshot(record, name)),
+                    head: id(),
+                    save_head_as: saved.map(|name| self.record_of_snapshot(record, name, id())),
+                    size_bytes: snapshot.size_bytes,
                 }
             }
             Wish::Delete { .. } => Intent::Delete,

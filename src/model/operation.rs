@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::id::{SnapshotId, VolumeId};
 use super::owner::Owner;
+use super::receipt::RequestKey;
 use super::snapshot::SnapshotRecord;
 use super::status::Status;
 use super::time::Timestamp;
@@ -44,22 +45,22 @@ impl fmt::Display for OperationKind {
 }
 
 /// What an operation set out to do, with the id of every volume that it may have made: enough to finish or undo it
-/// with nothing else known. Written before the first volume is touched.
+/// with nothing else known. If all of them are there when its process is dead, it is finished, else undone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Intent {
-    /// The record's head is being made. Undone by removing the head and the record.
+    /// The record's head is being made. Undone by removing the record.
     Create,
-    /// The record's head is being made and is mounted while a repository is written into it. Undone by unmounting it and
-    /// removing the head and the record.
+    /// The record's head is being made and is mounted while a repository is written into it. Always undone, by unmounting
+    /// it and removing the head and the record.
     Import,
-    /// The head is being frozen as `frozen`, for clones. Undone by removing `frozen`.
+    /// The head is being frozen as `frozen`, for clones. Undone by nothing else.
     Freeze {
         /// The frozen volume.
         frozen: VolumeId,
     },
-    /// The head is being frozen as a snapshot's volume. Undone by removing that.
+    /// The head is being frozen as a snapshot's volume. Undone by nothing else.
     Snapshot {
         /// The snapshot that is to be.
         snapshot: SnapshotRecord,
@@ -72,6 +73,9 @@ pub enum Intent {
         head: VolumeId,
         /// The snapshot that the present head is saved as, if that was asked for.
         save_head_as: Option<SnapshotRecord>,
+        /// The bytes that the snapshot's files take, if that is known.
+        #[serde(default)]
+        size_bytes: Option<u64>,
     },
     /// Everything is being removed. Finished.
     Delete,
@@ -129,6 +133,9 @@ pub struct Operation {
     pub owner: Owner,
     /// When it began.
     pub started_at: Timestamp,
+    /// The request that it is for, of which a receipt is kept once it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestKey>,
 }
 
 impl Operation {
@@ -139,6 +146,14 @@ impl Operation {
             intent,
             owner,
             started_at,
+            request: None,
         }
+    }
+
+    /// Says for which request it is.
+    #[must_use]
+    pub fn with_request(mut self, request: Option<RequestKey>) -> Self {
+        self.request = request;
+        self
     }
 }

@@ -15,7 +15,7 @@ use crate::error::Error;
 /// - `key` tells it from every other request of the account.
 /// - `request` is equal for two requests that ask for the same: a digest of all that is asked.
 /// - Both have 1 to 255 bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RequestKey {
     key: String,
     request: String,

@@ -19,6 +19,8 @@ fn export_holds_every_record() {
     let kinds: Vec<&str> = lines
         .iter()
         .map(|line| line["line"].as_str().unwrap())
+        // Each process leaves a few ids behind that it did not come to use.
+        .filter(|kind| *kind != "reservation")
         .collect();
     assert_eq!(
         kinds,

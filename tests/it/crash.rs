@@ -23,7 +23,11 @@ async fn stop_at_every_step(run: Run, done: &[&str], holds: &[&str]) {
 
 async fn stop_at_every_step_on(backing: Backing, run: Run, done: &[&str], holds: &[&str]) {
     let mut stopped = 0;
-    for kind in [Break::Before as fn(usize) -> Break, Break::After] {
+    for kind in [
+        Break::Before as fn(usize) -> Break,
+        Break::After,
+        Break::Lost,
+    ] {
         for at in 1.. {
             let Some(mut bench) = Bench::on(backing).await else {
                 return;
@@ -171,6 +175,89 @@ async fn session_of_a_dead_process_is_ended_and_its_files_are_kept() {
         })
     };
     stop_at_every_step(run, &["ok"], &["head", "worked"]).await;
+}
+
+/// The last commit of these calls is not waited for: what they were answered for must follow from what is durable by then.
+#[tokio::test]
+async fn answered_call_is_kept_by_a_power_cut_that_forgets_its_last_commit() {
+    for backing in [Backing::Directory, Backing::Overlayfs] {
+        let calls: [(&str, Run); 6] = [
+            ("create", |account, _| {
+                Box::pin(async move {
+                    let new = CreateWorkspace::new(SANDBOX).with_name("new");
+                    account.create(new).await.map(|_| ())
+                })
+            }),
+            ("clone", |account, source| {
+                Box::pin(async move {
+                    let options = CloneWorkspace::of_head().with_name("new");
+                    account.clone_workspace(source, options).await.map(|_| ())
+                })
+            }),
+            ("snapshot", |account, workspace| {
+                Box::pin(async move {
+                    let taken = account.create_snapshot(workspace, "t", Force::No).await;
+                    taken.map(|_| ())
+                })
+            }),
+            ("restore", |account, workspace| {
+                Box::pin(async move {
+                    let options = RestoreSnapshot::default().with_save_head_as("t");
+                    account.restore(workspace, "s", options).await.map(|_| ())
+                })
+            }),
+            ("delete snapshot", |account, workspace| {
+                Box::pin(async move { account.delete_snapshot(workspace, "s").await.map(|_| ()) })
+            }),
+            ("delete", |account, workspace| {
+                Box::pin(async move { account.delete(workspace, Force::No).await })
+            }),
+        ];
+        for (call, run) in calls {
+            let Some(mut bench) = Bench::on(backing).await else {
+                return;
+            };
+            let workspace = bench.sandbox("w").await.id;
+            write(&bench.account, workspace, "snapshot").await;
+            let taken = bench.account.create_snapshot(workspace, "s", Force::No);
+            taken.await.unwrap();
+            write(&bench.account, workspace, "head").await;
+            bench.steps.forget_what_is_kept_soon();
+            run(bench.account.clone(), workspace).await.unwrap();
+            bench.crash().await;
+            bench.assert_no_orphan().await;
+            bench.assert_sound().await;
+            let again = bench.manager.recover().await.unwrap();
+            assert!(again.is_empty(), "{call}: {again:?}");
+            let account = &bench.account;
+            if call == "delete" {
+                assert_eq!(code(account.get(workspace).await), "workspace_not_found");
+                continue;
+            }
+            let held = if call == "restore" {
+                "snapshot"
+            } else {
+                "head"
+            };
+            assert_eq!(read(account, workspace).await, held, "{call}");
+            let names = account.snapshots(workspace).await.unwrap();
+            let names: Vec<String> = names.into_iter().map(|it| it.name).collect();
+            let expected: &[&str] = match call {
+                "create" | "clone" => &["s"],
+                "delete snapshot" => &[],
+                _ => &["s", "t"],
+            };
+            assert_eq!(names, expected, "{call}");
+            if ["create", "clone"].contains(&call) {
+                let made = account.get("new").await.unwrap();
+                assert_eq!(made.status, Status::Ready, "{call}");
+            }
+            if call == "clone" {
+                let made = account.get("new").await.unwrap().id;
+                assert_eq!(read(account, made).await, "head");
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -356,7 +443,7 @@ async fn deletion_that_cancels_a_restore_leaves_nothing() {
 async fn deletion_that_cancels_a_creation_succeeds_and_leaves_nothing() {
     let bench = Bench::new().await;
     let account = &bench.account;
-    let gate = bench.steps.gate("create");
+    let gate = bench.steps.gate("set_label");
     let creating = {
         let account = account.clone();
         tokio::spawn(async move {
@@ -366,6 +453,10 @@ async fn deletion_that_cancels_a_creation_succeeds_and_leaves_nothing() {
         })
     };
     gate.reached().await;
+    // The record is made beside the disk.
+    while account.get("w").await.is_err() {
+        tokio::task::yield_now().await;
+    }
     let deleting = {
         let account = account.clone();
         tokio::spawn(async move { account.delete("w", Force::Yes).await })

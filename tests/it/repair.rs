@@ -199,7 +199,7 @@ async fn what_dead_processes_left_is_settled() {
     ];
     assert_eq!(said(&report.mended), mended);
     assert_eq!(report.left, []);
-    assert_eq!(report.recovered.undone, [one]);
+    assert_eq!(report.recovered.finished, [one]);
     assert_eq!(report.recovered.sessions_ended, [two]);
 }
 

@@ -123,7 +123,7 @@ pub fn in_session(account: &AccountId, ends: Option<Timestamp>) -> WorkspaceReco
 
 /// An operation that began at once.
 pub fn operation(intent: Intent) -> Operation {
-    Operation::new(intent, owner(), at(0))
+    Operation::new(intent, owner(), at(0)).with_request(Some(request("of an operation")))
 }
 
 /// A record that an operation is under way on.

@@ -2,7 +2,7 @@
 //! a read is none.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -28,6 +28,8 @@ pub(crate) enum Break {
     /// The step, a commit, is done but fails, and so do all later commits, which do nothing: the store shows what it may
     /// not keep. The volumes go on.
     Unkept(usize),
+    /// From the step on commits fail and do nothing, as if a power cut kept the volumes and lost the records.
+    Lost(usize),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -41,6 +43,7 @@ struct Shared {
     broken: Mutex<Option<Break>>,
     gates: Mutex<Vec<(&'static str, Gate)>>,
     namesake: Mutex<Option<WorkspaceRecord>>,
+    forgets: AtomicBool,
 }
 
 /// Holds the next step of a kind, before it is done.
@@ -71,13 +74,21 @@ impl Steps {
     pub(crate) fn has_broken(&self) -> bool {
         let count = self.shared.count.load(Ordering::SeqCst);
         match *self.shared.broken.lock().unwrap() {
-            Some(Break::Before(at) | Break::After(at) | Break::Unkept(at)) => count >= at,
+            Some(Break::Before(at) | Break::After(at) | Break::Unkept(at) | Break::Lost(at)) => {
+                count >= at
+            }
             None => false,
         }
     }
 
     pub(crate) fn heal(&self) {
         *self.shared.broken.lock().unwrap() = None;
+        self.shared.forgets.store(false, Ordering::SeqCst);
+    }
+
+    /// Has the store answer what it is to keep soon as done and forget it, as a power cut may.
+    pub(crate) fn forget_what_is_kept_soon(&self) {
+        self.shared.forgets.store(true, Ordering::SeqCst);
     }
 
     /// Has every search for a name find that record too, as a store may that is not strict about names.
@@ -118,6 +129,7 @@ impl Steps {
         match broken {
             Some(Break::Before(at)) if number >= at => failed(),
             Some(Break::After(at)) if number > at => failed(),
+            Some(Break::Lost(at)) if name.starts_with("commit") && number >= at => failed(),
             Some(Break::Unkept(at)) if name.starts_with("commit") && number > at => failed(),
             Some(Break::After(at) | Break::Unkept(at)) if number == at => {
                 work.await?;
@@ -155,6 +167,9 @@ impl Metadata for SteppedMetadata {
     }
 
     async fn commit_soon(&self, change: Change) -> Result<Outcome, BackendError> {
+        if self.steps.shared.forgets.load(Ordering::SeqCst) {
+            return Ok(Outcome::Done);
+        }
         let work = self.inner.commit_soon(change);
         self.steps.step("commit_soon", work).await
     }

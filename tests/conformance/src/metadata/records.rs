@@ -37,6 +37,7 @@ pub async fn every_intent_comes_back<H: MetadataHarness>(harness: H) {
         snapshot: SnapshotId::new(),
         head: VolumeId::new(),
         save_head_as,
+        size_bytes: Some(7),
     };
     for intent in [
         Intent::Create,
