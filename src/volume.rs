@@ -289,8 +289,8 @@ pub trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Removes a volume; one that is not there is removed already. Its space may be given back later, by
     /// [`reclaim`](Self::reclaim).
     ///
-    /// It survives the death of the process. A power cut may bring the volume back, until [`sync`](Self::sync) has been
-    /// answered; what is brought back can be removed again.
+    /// It survives the death of the process. A power cut may bring the volume back, until [`sync`](Self::sync) or
+    /// [`reclaim`](Self::reclaim) has been answered; what is brought back can be removed again.
     ///
     /// # Errors
     /// [`Busy`](crate::BackendErrorKind::Busy) if it is mounted or anything can still write to it. It works on a full disk.
@@ -332,7 +332,7 @@ pub trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Makes the removal of every volume that was removed so far durable.
     async fn sync(&self) -> Result<(), BackendError>;
 
-    /// Waits until the space of every volume removed so far is given back.
+    /// Waits until the space of every volume removed so far is given back, and makes their removal durable.
     ///
     /// # Errors
     /// As the removal itself failed; what could be removed is.

@@ -106,13 +106,10 @@ async fn whole_call_waits_for_each_of_its_steps_and_for_nothing_else() {
     println!("{medians:?}");
     for (call, flushes) in medians {
         let waits = match call {
-            "session start" => 1,
-            // The intent, the volume, the record.
-            "clone" | "snapshot" => 3,
-            // The intent, the new head, the record, the old head's removal, the record without it.
-            "restore" => 5,
-            // The intent, each of two volumes, the record.
-            _ => 4,
+            // The lease; that it is being deleted.
+            "session start" | "delete" => 1,
+            // The record with its intent and the volume, at the same time.
+            _ => 2,
         };
         assert!(flushes <= waits * FLUSHES_A_WAIT, "{call}: {flushes}");
     }

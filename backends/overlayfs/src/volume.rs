@@ -231,7 +231,8 @@ impl Volume for OverlayVolume {
         // A layer that is being merged keeps its place until that is done.
         self.run(|store| {
             let merged = store.make_due_merges();
-            store.empty_trash().and(merged)
+            store.empty_trash().and(merged)?;
+            store.sync_removals()
         })
         .await
     }

@@ -202,8 +202,10 @@ async fn full_disk_refuses_what_is_new_and_lets_go(kind: FileSystem) {
     }
     volumes.reclaim().await.unwrap();
     assert_eq!(volumes.list(None, 10).await.unwrap(), []);
-    let given_back = disk.free_bytes().unwrap() - before;
-    assert!(given_back > 7 << 20, "{given_back} bytes");
+    // XFS frees blocks in the background, and hurries when it is asked how many are free.
+    while disk.free_bytes().unwrap() < before + (7 << 20) {
+        tokio::task::yield_now().await;
+    }
     disk.drain().unwrap();
     volumes.create(fresh).await.unwrap();
     work(&volumes, fresh, |root| {

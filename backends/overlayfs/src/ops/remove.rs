@@ -9,8 +9,10 @@ use crate::references::read_reference;
 use crate::store::{Store, exists};
 
 impl Store {
-    /// The volume is gone once its name is in the trash, durably. Its layers follow when the trash is emptied. Where a full
-    /// disk refuses even that, all is removed at once.
+    /// The volume is gone once its name is in the trash. Its layers follow when the trash is emptied. Where a full disk
+    /// refuses even that, all is removed at once.
+    ///
+    /// A power cut may bring the name back, but never without its layers: those go after it, and in that order.
     pub(crate) fn remove(&self, volume: VolumeId) -> Result<()> {
         self.volumes.with(&[volume], || {
             let Some(kind) = self.kind(volume)? else {
@@ -25,7 +27,7 @@ impl Store {
             match self.throw_away(folder, &name) {
                 Ok(()) => {
                     self.disk.order(&self.trash, "trash")?;
-                    self.disk.sync(folder, "the volumes")?;
+                    self.disk.order(folder, "the volumes")?;
                 }
                 Err(error) if error.is_full() => self.remove_in_place(folder, &name)?,
                 Err(error) => return Err(error),
