@@ -216,7 +216,7 @@ pub(crate) fn try_manifest(root: &Path) -> io::Result<Manifest> {
     Ok(found)
 }
 
-/// The names of each file that has several, by its number.
+/// The names of each file, by its number.
 type Names = BTreeMap<u64, Vec<OsString>>;
 
 /// The way to a name in an open folder.
@@ -244,7 +244,9 @@ fn look_around(
         found.insert(whole.clone(), entry(&at, &meta)?);
         if meta.is_dir() {
             folders.push(name);
-        } else if meta.nlink() > 1 {
+        } else {
+            // The count of names says nothing of a layer's folder that two redirects lead to: the kernel shows what is in it
+            // at both places as one file, which it says has one name.
             names.entry(meta.ino()).or_default().push(whole);
         }
     }

@@ -112,3 +112,30 @@ fn folder_that_was_renamed_deep_in_a_tree_shows_what_lies_below_it() {
             .any(|path| Path::new(path).ends_with("new/kept"))
     );
 }
+
+/// The kernel never writes two redirects to one folder. It shows what lies in that folder at both places: as one file by its
+/// number, and as two by its count of names. A merge makes it one file of two names, also where it has to be copied.
+#[test]
+fn file_below_two_forged_redirects_stays_one_file_at_both_places() {
+    let Some(place) = place() else {
+        return;
+    };
+    let [upper, lower] = ["upper", "lower"].map(|name| place.path().join(name));
+    fs::create_dir_all(lower.join("old")).unwrap();
+    fs::write(lower.join("old/file"), "content").unwrap();
+    for name in ["first", "second"] {
+        fs::create_dir_all(upper.join(name)).unwrap();
+        let folder = File::open(upper.join(name)).unwrap();
+        let flags = XattrFlags::empty();
+        fsetxattr(&folder, "trusted.overlay.redirect", b"/old", flags).unwrap();
+    }
+    let expected = seen(&[upper.clone(), lower.clone()], place.path()).unwrap();
+    for max_links in [1, u64::MAX] {
+        let merged = place.path().join(format!("merged with {max_links}"));
+        merge_folders(&[&upper, &lower], false, &merged, max_links).unwrap();
+        for name in ["first/file", "second/file"] {
+            assert_eq!(fs::read(merged.join(name)).unwrap(), b"content");
+        }
+        assert!(seen(&[merged], place.path()).unwrap() == expected);
+    }
+}
