@@ -65,6 +65,11 @@ impl Wish {
             | Wish::Delete { .. } => 0,
         }
     }
+
+    /// Whether a record's snapshots are asked before the rules are.
+    pub(super) fn depends_on_snapshots(&self) -> bool {
+        matches!(self, Wish::Snapshot { .. } | Wish::Restore { .. })
+    }
 }
 
 impl Core {

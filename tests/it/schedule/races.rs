@@ -182,6 +182,33 @@ fn session_that_has_started_is_not_ended_by_a_call_that_saw_it_starting() {
     explore("lasting session, snapshot", &race, 3);
 }
 
+/// A restore that had read the record while the snapshot was being taken, and looked for the snapshot when it was there, was
+/// told that the workspace is busy: at no moment was it busy and the snapshot there.
+#[test]
+fn restore_of_a_snapshot_that_is_being_taken_is_never_told_that_it_is() {
+    let race = Race {
+        processes: 1,
+        prepare: one_workspace,
+        calls: vec![
+            (0, |_, account| {
+                Box::pin(async move { told(account.create_snapshot("w", "s", Force::No).await) })
+            }),
+            (0, |_, account| {
+                let options = RestoreSnapshot::default();
+                Box::pin(async move { told(account.restore("w", "s", options).await) })
+            }),
+        ],
+        events: vec![],
+        judge: |answers, left| {
+            let [snapshot, restored] = all(answers);
+            assert_eq!(snapshot, Ok(""));
+            allow(restored, &["snapshot_not_found"]);
+            assert_eq!(named(left, "w").unwrap().snapshots.len(), 1);
+        },
+    };
+    explore("snapshot, restore of it", &race, 2);
+}
+
 /// Clones of one head that has to be frozen first do not refuse each other.
 #[test]
 fn clones_of_one_head_are_both_made() {
