@@ -5,10 +5,12 @@
 
 mod holders;
 mod host;
+mod lasting;
 pub(crate) mod lease;
 pub(crate) mod rules;
 mod stop;
 
 pub use holders::{holders_under, holders_where};
 pub use host::{Host, Liveness, SystemHost};
+pub use lasting::lasting_holders;
 pub use stop::{ProcessSessionHost, SessionHost, StopError, StopRequest};

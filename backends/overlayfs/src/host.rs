@@ -12,10 +12,11 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 use uuid::Uuid;
+use workdisk::session::lasting_holders;
 
 use crate::error::{OverlayError, Result};
 use crate::overlay::detached;
-use crate::overlay::in_use::{lasting_holders, upper_in_use};
+use crate::overlay::in_use::upper_in_use;
 use crate::overlay::options::FIXED_OPTIONS;
 use crate::tree::remove::remove_tree;
 

@@ -8,13 +8,13 @@ use rustix::io::Errno;
 use uuid::Uuid;
 use workdisk::Holder;
 use workdisk::model::VolumeId;
-use workdisk::session::{holders_under, holders_where};
+use workdisk::session::{holders_under, holders_where, lasting_holders};
 
 use crate::disk::open_dir;
 use crate::error::{OverlayError, Result};
 use crate::layer::LayerId;
 use crate::locks::lock;
-use crate::overlay::in_use::{lasting_holders, upper_in_use};
+use crate::overlay::in_use::upper_in_use;
 use crate::overlay::mountinfo::{is_mount_point, mounts_of};
 use crate::store::Store;
 use crate::tree::remove::{empty_folder, remove_tree};

@@ -6,11 +6,10 @@ use rustix::fs::{Mode, StatVfsMountFlags, statvfs};
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 use workdisk::model::VolumeId;
-use workdisk::session::holders_under;
+use workdisk::session::{holders_under, lasting_holders};
 use workdisk::volume::{MountRecipe, VolumeKind};
 
 use crate::error::{OverlayError, Result};
-use crate::overlay::in_use::lasting_holders;
 use crate::overlay::{Stack, mount_stack};
 use crate::store::Store;
 
