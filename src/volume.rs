@@ -279,7 +279,9 @@ pub trait Volume: fmt::Debug + Send + Sync + 'static {
 
     /// Unmounts an active volume and makes its files durable. Once it is answered, nothing can write to the volume.
     ///
-    /// A volume that is not mounted is made durable all the same.
+    /// A volume that is not mounted is made durable all the same. Until a program begins, what it has taken over from this
+    /// process is no use, neither here nor where a volume is frozen or removed:
+    /// [`lasting_holders`](crate::session::lasting_holders) tells.
     ///
     /// # Errors
     /// [`Busy`](crate::BackendErrorKind::Busy) with the holders, as far as they can be seen; the volume is then still

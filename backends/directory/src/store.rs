@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, Mode};
 use workdisk::Holder;
 use workdisk::metadata::Generation;
 use workdisk::model::VolumeId;
+use workdisk::session::lasting_holders;
 use workdisk::volume::{MountRecipe, Usage, VolumeFault, VolumeKind, VolumeStatus};
 
 use crate::copy::copy_tree;
@@ -305,7 +306,8 @@ impl Store {
     }
 
     fn need_no_holders(&self, id: VolumeId, kind: VolumeKind) -> Result<()> {
-        match some(holders_of(id, &self.layout.data_path(id, kind))) {
+        let data = self.layout.data_path(id, kind);
+        match lasting_holders(|| Ok(some(holders_of(id, &data))))? {
             None => Ok(()),
             Some(holders) => Err(DirectoryError::Held { id, holders }),
         }

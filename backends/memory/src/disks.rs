@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use workdisk::metadata::Generation;
 use workdisk::model::VolumeId;
-use workdisk::session::holders_under;
+use workdisk::session::{holders_under, lasting_holders};
 use workdisk::volume::{MAX_LABEL, Usage, VolumeFault, VolumeKind, VolumeStatus};
 use workdisk::{BackendError, BackendErrorKind, Holder};
 
@@ -299,15 +299,19 @@ impl Disks {
     }
 
     fn expect_unheld(&self, operation: &'static str, id: VolumeId) -> Result<(), DiskError> {
-        let holders = holders_under(&self.path(id));
-        if holders.is_empty() {
-            return Ok(());
+        let path = self.path(id);
+        let held = lasting_holders(|| {
+            let holders = holders_under(&path);
+            Ok((!holders.is_empty()).then_some(holders))
+        });
+        match held? {
+            None => Ok(()),
+            Some(holders) => Err(DiskError::Busy {
+                operation,
+                id,
+                holders,
+            }),
         }
-        Err(DiskError::Busy {
-            operation,
-            id,
-            holders,
-        })
     }
 
     fn expect_unchanged(&self, id: VolumeId) -> Result<(), DiskError> {

@@ -10,9 +10,6 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use workdisk::Volume;
-use workdisk::metadata::Generation;
-use workdisk::model::{StoreId, VolumeId};
 use workdisk_conformance::Skip;
 use workdisk_overlayfs::OverlayVolume;
 
@@ -55,35 +52,5 @@ fn probe_is_not_confused_by_programs_that_start() {
         for _ in 0..60 {
             OverlayVolume::probe(folder.path()).unwrap();
         }
-    });
-}
-
-/// The same copies, of files and mounts just closed, made a volume that nobody used `Busy`.
-#[test]
-fn volumes_are_not_busy_because_programs_start() {
-    let folder = tempfile::tempdir().unwrap();
-    if !usable(folder.path()) {
-        return;
-    }
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let volumes = runtime
-        .block_on(OverlayVolume::open(folder.path().join("volumes")))
-        .unwrap();
-    let generation = Generation::new(StoreId::new(), 1);
-    runtime.block_on(volumes.bind(generation, false)).unwrap();
-    while_spawning(|| {
-        runtime.block_on(async {
-            for round in 0..20 {
-                let [id, frozen] = [VolumeId::new(), VolumeId::new()];
-                volumes.create(id).await.unwrap();
-                let path = volumes.mount(id).await.unwrap();
-                for file in 0..20 {
-                    std::fs::write(path.join(file.to_string()), round.to_string()).unwrap();
-                }
-                volumes.unmount(id).await.unwrap();
-                volumes.freeze(id, frozen).await.unwrap();
-                volumes.remove(id).await.unwrap();
-            }
-        });
     });
 }

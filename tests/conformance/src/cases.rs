@@ -206,6 +206,7 @@ macro_rules! for_each_volume_case {
                 process_inside_keeps_it_mounted
                 open_file_keeps_it_mounted
                 process_inside_stops_freezing_and_removal
+                program_that_starts_holds_nothing
             }
             recipes {
                 unclaimed_recipe_is_unsupported

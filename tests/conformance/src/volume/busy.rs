@@ -4,13 +4,16 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use workdisk::model::VolumeId;
 use workdisk::volume::VolumeKind;
 use workdisk::{BackendErrorKind, Volume};
 
 use super::steps::{
-    assert_busy, assert_status, create_with, ids, open, read, remove, status, within, write,
+    assert_busy, assert_status, create_with, freeze, ids, open, read, remove, status, within, write,
 };
 use crate::harness::VolumeHarness;
 
@@ -27,6 +30,31 @@ fn stand_in(folder: &Path) -> Child {
 fn end(mut child: Child) {
     // It ends by itself at the end of its input, which `wait` closes.
     child.wait().expect("a child is waited for");
+}
+
+/// Threads that do nothing but start programs, until this is dropped.
+struct Spawning(Arc<AtomicBool>);
+
+impl Spawning {
+    fn begin() -> Self {
+        let done = Arc::new(AtomicBool::new(false));
+        for _ in 0..2 {
+            let done = Arc::clone(&done);
+            thread::spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    let ended = Command::new("true").status();
+                    ended.expect("true is on every machine");
+                }
+            });
+        }
+        Self(done)
+    }
+}
+
+impl Drop for Spawning {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// "`Busy` if it is mounted already".
@@ -117,4 +145,23 @@ pub async fn process_inside_stops_freezing_and_removal<H: VolumeHarness>(harness
     end(holder);
     volumes.unmount(id).await.expect("nobody holds it any more");
     remove(&volumes, id).await;
+}
+
+/// "Until a program begins, what it has taken over from this process is no use": a child has a copy of every open file
+/// between fork and exec, of one that was closed meanwhile, too.
+pub async fn program_that_starts_holds_nothing<H: VolumeHarness>(harness: H) {
+    const FILES: usize = 20;
+    let volumes = open(&harness).await;
+    let _spawning = Spawning::begin();
+    for _ in 0..10 {
+        let id = create_with(&volumes, |path| write(path, "file", "kept")).await;
+        let path = volumes.mount(id).await.expect("a volume is mounted");
+        for file in 0..FILES {
+            write(&path, &file.to_string(), "content");
+        }
+        volumes.unmount(id).await.expect("nobody holds it");
+        let frozen = freeze(&volumes, id).await;
+        remove(&volumes, id).await;
+        remove(&volumes, frozen).await;
+    }
 }
