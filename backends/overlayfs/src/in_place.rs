@@ -11,7 +11,6 @@ use rustix::fd::AsFd;
 use crate::disk::open_dir;
 use crate::error::Result;
 use crate::layer::LayerId;
-use crate::locks::lock;
 use crate::references::read_reference;
 use crate::store::{Store, exists, names};
 
@@ -21,11 +20,11 @@ const SWEPT: &str = "swept";
 impl Store {
     /// Removes a reference where it is, durably, and the layers to which nobody refers then. It writes nothing.
     pub(crate) fn remove_in_place(&self, folder: impl AsFd, reference: &str) -> Result<()> {
-        let _sweeping = lock(&self.sweep);
+        let _turn = self.sweep.at_once();
         self.let_go_in_place(folder, reference)
     }
 
-    /// As [`remove_in_place`](Self::remove_in_place), for who has the lock of the sweep.
+    /// As [`remove_in_place`](Self::remove_in_place), for whose turn it is to empty the trash.
     pub(crate) fn let_go_in_place(&self, folder: impl AsFd, reference: &str) -> Result<()> {
         let mut layer = self.linked_layer(&folder, reference)?;
         self.expect_unused_layers()?;

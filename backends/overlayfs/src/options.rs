@@ -1,5 +1,6 @@
 //! How the volumes are opened.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 /// Where the volumes are kept and how they are mounted.
@@ -12,6 +13,7 @@ pub struct OverlayOptions {
     pub(crate) shared_propagation: bool,
     pub(crate) merge_width: usize,
     pub(crate) merges_at_once: bool,
+    pub(crate) sweep_rate: Option<NonZeroU32>,
     pub(crate) max_links: u64,
 }
 
@@ -35,6 +37,10 @@ impl OverlayOptions {
     /// How many layers a volume can have without being merged within the next freeze.
     pub const DEEP: usize = 128;
 
+    /// How many files of removed volumes are deleted in a second, so that the calls beside it find the disk and the
+    /// processor free most of the time. A million are deleted in less than a minute.
+    pub const SWEEP_RATE: u32 = 20_000;
+
     /// Keeps the volumes in the folder `root`, which is made if it is not there.
     pub fn new(root: impl AsRef<Path>) -> Self {
         Self {
@@ -44,6 +50,7 @@ impl OverlayOptions {
             shared_propagation: false,
             merge_width: Self::MERGE_WIDTH,
             merges_at_once: false,
+            sweep_rate: NonZeroU32::new(Self::SWEEP_RATE),
             max_links: u64::MAX,
         }
     }
@@ -78,6 +85,17 @@ impl OverlayOptions {
     /// freeze only where a volume has [`DEEP`](Self::DEEP) layers: for a process that ends soon after a freeze, each time.
     pub fn with_merges_at_once(mut self) -> Self {
         self.merges_at_once = true;
+        self
+    }
+
+    /// Deletes what was removed, in the background, by that many files a second at most, a folder counting as two, in place
+    /// of [`SWEEP_RATE`](Self::SWEEP_RATE); `None` deletes as fast as the disk allows.
+    ///
+    /// They are deleted in portions of some ten milliseconds, with a pause between. Where more is removed than that for long,
+    /// the disk fills with what is still to be deleted. [`reclaim`](workdisk::Volume::reclaim) and a call that finds the disk
+    /// full do not wait for the rate: until they are done everything is deleted as fast as it goes.
+    pub fn with_sweep_rate(mut self, files_a_second: Option<NonZeroU32>) -> Self {
+        self.sweep_rate = files_a_second;
         self
     }
 

@@ -18,6 +18,7 @@ use crate::merge::Merges;
 use crate::noted::Noted;
 use crate::options::OverlayOptions;
 use crate::overlay::{Attachment, propagation};
+use crate::sweep::Sweep;
 
 const FOLDERS: [&str; 9] = [
     "layers", "active", "frozen", "labels", "staging", "trash", "mounts", "empty", "spare",
@@ -41,9 +42,9 @@ pub(crate) struct Store {
     pub(crate) options: OverlayOptions,
     pub(crate) volumes: VolumeLocks,
     pub(crate) format: Mutex<Format>,
-    /// Held while the trash is emptied, which is also the only time when a layer's last reference is judged. Whoever adds
+    /// Whose turn it is empties the trash, which is also the only time when a layer's last reference is judged. Whoever adds
     /// a reference reads it from one that stays meanwhile, so that it was not the last.
-    pub(crate) sweep: Mutex<()>,
+    pub(crate) sweep: Sweep,
     /// Held while the folder `spare` is used.
     pub(crate) spare: Mutex<()>,
     pub(crate) merges: Merges,
@@ -111,10 +112,10 @@ impl OpenStore {
             root,
             root_fd,
             disk,
+            sweep: Sweep::new(options.sweep_rate),
             options,
             volumes: VolumeLocks::default(),
             format: Mutex::new(format),
-            sweep: Mutex::new(()),
             spare: Mutex::new(()),
             merges: Merges::default(),
             saved: Noted::default(),
@@ -134,7 +135,7 @@ impl Drop for OpenStore {
     /// Stops the sweep, which goes on at the next opening, and the merges before the lock is given up.
     fn drop(&mut self) {
         self.store.closing.store(true, Ordering::Release);
-        drop(lock(&self.store.sweep));
+        drop(self.store.sweep.at_once());
         drop(lock(&self.store.merges.at_work));
         if !self.store.options.shared_propagation {
             propagation::release(&self.store.root.join("mounts"));

@@ -13,9 +13,9 @@ use rustix::io::Errno;
 use uuid::Uuid;
 
 use crate::error::{OverlayError, Result};
-use crate::locks::lock;
 use crate::references::read_reference;
 use crate::store::{Store, exists, names};
+use crate::sweep::Turn;
 use crate::tree::remove::remove_tree;
 
 impl Store {
@@ -63,12 +63,27 @@ impl Store {
         }
     }
 
-    /// Empties the trash, unless the store is being closed.
+    /// Empties the trash no faster than the options allow, unless somebody else is at it already.
+    pub(crate) fn serve_sweep(&self) {
+        while !self.closing.load(Ordering::Acquire)
+            && let Some(_serving) = self.sweep.serve()
+        {
+            let turn = self.sweep.at_leisure();
+            if let Err(error) = self.empty_trash_in(&turn) {
+                tracing::debug!(%error, "the trash is not empty");
+            }
+        }
+    }
+
+    /// Empties the trash for who waits for it, as fast as it goes, unless the store is being closed.
     ///
     /// # Errors
     /// The first failure; everything that could be removed is.
     pub(crate) fn empty_trash(&self) -> Result<()> {
-        let _sweeping = lock(&self.sweep);
+        self.empty_trash_in(&self.sweep.at_once())
+    }
+
+    fn empty_trash_in(&self, _turn: &Turn<'_>) -> Result<()> {
         let mut outcome = Ok(());
         let mut failed = std::collections::HashSet::new();
         loop {
@@ -103,7 +118,10 @@ impl Store {
             FileType::Directory => self.release(&format!("{name}/parent"))?,
             _ => {}
         }
-        let closing = || self.closing.load(Ordering::Acquire);
+        let closing = || {
+            self.sweep.pace();
+            self.closing.load(Ordering::Acquire)
+        };
         let path = CString::new(name).expect("because a name in a folder holds no zero byte");
         match remove_tree(&self.trash, &path, closing) {
             Ok(()) | Err(Errno::INTR) => Ok(()),
@@ -132,5 +150,90 @@ impl Store {
             self.disk.order(&self.layers, "layers")?;
         }
         self.disk.unlink(&self.trash, reference)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::num::NonZeroU32;
+    use std::path::Path;
+
+    use super::*;
+    use crate::options::OverlayOptions;
+    use crate::store::OpenStore;
+
+    const FILES: usize = 2_000;
+
+    /// A store that mounts nothing, whose sweep is bound to a rate.
+    fn open(root: &Path, files_a_second: u32) -> OpenStore {
+        let options = OverlayOptions::new(root)
+            .with_shared_propagation()
+            .with_sweep_rate(NonZeroU32::new(files_a_second));
+        OpenStore::open(options).unwrap()
+    }
+
+    fn fill_trash(root: &Path) {
+        let folder = root.join("trash/removed");
+        fs::create_dir_all(&folder).unwrap();
+        for file in 0..FILES {
+            fs::write(folder.join(file.to_string()), "").unwrap();
+        }
+    }
+
+    /// How many files are in the trash.
+    fn left(root: &Path) -> usize {
+        fs::read_dir(root.join("trash/removed")).map_or(0, Iterator::count)
+    }
+
+    fn is_empty(root: &Path) -> bool {
+        fs::read_dir(root.join("trash")).unwrap().next().is_none()
+    }
+
+    fn sweep(store: &Store) {
+        store.sweep.want();
+        store.serve_sweep();
+    }
+
+    /// Does something while a sweep of ten files a second, which would take minutes, goes on.
+    fn beside_a_slow_sweep(root: &Path, act: impl FnOnce(OpenStore)) {
+        let open = open(root, 10);
+        let store = std::sync::Arc::clone(&open.store);
+        fill_trash(root);
+        std::thread::scope(|scope| {
+            scope.spawn(move || sweep(&store));
+            while left(root) == FILES {
+                std::thread::yield_now();
+            }
+            act(open);
+        });
+    }
+
+    #[test]
+    fn sweep_at_a_rate_removes_everything() {
+        let root = tempfile::tempdir().unwrap();
+        let open = open(root.path(), 50_000);
+        fill_trash(root.path());
+        sweep(&open.store);
+        assert!(is_empty(root.path()));
+    }
+
+    #[test]
+    fn sweep_at_a_rate_is_stopped_when_the_store_is_closed_and_goes_on_at_the_next_opening() {
+        let root = tempfile::tempdir().unwrap();
+        beside_a_slow_sweep(root.path(), drop);
+        assert!(left(root.path()) > 0);
+        let open = open(root.path(), 50_000);
+        sweep(&open.store);
+        assert!(is_empty(root.path()));
+    }
+
+    #[test]
+    fn who_waits_for_the_space_does_not_wait_for_the_rate() {
+        let root = tempfile::tempdir().unwrap();
+        beside_a_slow_sweep(root.path(), |open| {
+            open.store.empty_trash().unwrap();
+            assert!(is_empty(root.path()));
+        });
     }
 }

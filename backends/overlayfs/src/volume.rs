@@ -99,11 +99,8 @@ impl OverlayVolume {
     /// Empties the trash in the background. Errors are told by [`Volume::reclaim`], which tries again.
     fn sweep_later(&self) {
         let store = Arc::clone(&self.open.store);
-        drop(spawn_blocking(move || {
-            if let Err(error) = store.empty_trash() {
-                tracing::debug!(%error, "the trash is not empty");
-            }
-        }));
+        store.sweep.want();
+        drop(spawn_blocking(move || store.serve_sweep()));
     }
 
     /// Makes the merges that are due in the background.
@@ -113,9 +110,8 @@ impl OverlayVolume {
             drop(spawn_blocking(move || {
                 store.serve_merges();
                 // What was merged is in the trash, unless somebody still refers to it.
-                if let Err(error) = store.empty_trash() {
-                    tracing::debug!(%error, "the trash is not empty");
-                }
+                store.sweep.want();
+                store.serve_sweep();
             }));
         }
     }

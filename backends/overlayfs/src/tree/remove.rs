@@ -10,6 +10,8 @@ use super::descent::Descent;
 
 /// Removes what is at `name`, a folder with everything in it included; what is not there is removed already.
 ///
+/// `stopped` is asked before each file is removed, before each folder is gone into, and when one is left.
+///
 /// # Errors
 /// `EINTR` if `stopped` said so; what is left is removed by the next call.
 pub(crate) fn remove_tree(
@@ -23,7 +25,7 @@ pub(crate) fn remove_tree(
         Err(errno) => return Err(errno),
     }
     let mut place = Descent::at(&at, name)?;
-    let mut pending = vec![remove_files(&place)?];
+    let mut pending = vec![remove_files(&place, &stopped)?];
     // Each level keeps the names of its folders that are still to be gone into; the one being gone into is the last.
     while let Some(folders) = pending.last() {
         if stopped() {
@@ -31,7 +33,7 @@ pub(crate) fn remove_tree(
         }
         if let Some(next) = folders.last() {
             place.enter(next)?;
-            pending.push(remove_files(&place)?);
+            pending.push(remove_files(&place, &stopped)?);
             continue;
         }
         pending.pop();
@@ -54,11 +56,13 @@ pub(crate) fn empty_folder(folder: impl AsFd) -> Result<(), Errno> {
     Ok(())
 }
 
-fn remove_files(place: &Descent) -> Result<Vec<CString>, Errno> {
+fn remove_files(place: &Descent, stopped: &impl Fn() -> bool) -> Result<Vec<CString>, Errno> {
     let mut folders = Vec::new();
     for (name, is_folder) in place.entries()? {
         if is_folder {
             folders.push(name);
+        } else if stopped() {
+            return Err(Errno::INTR);
         } else {
             unlinkat(place.folder(), &name, AtFlags::empty())?;
         }
