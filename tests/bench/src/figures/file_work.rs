@@ -36,8 +36,10 @@ pub(crate) async fn measure(options: &Options) -> Result<Figure> {
     }
     compare(&mut figure, "ext4", &ours, &plain, 0.95);
     figure.note(
-        "creating a file takes 15 µs of the processor on overlayfs and 10 on ext4 alone, a stat 2.2 µs and 1.6: the kernel looks \
-         each name up twice, in the overlay and in its layer, and asks both for the attributes; there is nothing of ours between",
+        "of the processor's time, creating a small file takes 12.7 µs on overlayfs and 7.6 on ext4 alone, a first stat 1.5 and \
+         0.93, a further one 0.68 and 0.46, opening and reading 2.0 and 1.1: the kernel looks each name up twice, in the overlay \
+         and in its layer, keeps an inode in each, and opens both. There is nothing of ours between, and no option of the mount \
+         changes it: xino, uuid, redirect_dir, metacopy, index, volatile, userxattr and noatime were tried",
     );
     for missing in work.missing() {
         figure.note(missing);
