@@ -38,8 +38,8 @@ impl OverlayOptions {
     pub const DEEP: usize = 128;
 
     /// How many files of removed volumes are deleted in a second, so that the calls beside it find the disk and the
-    /// processor free most of the time. A million are deleted in less than a minute.
-    pub const SWEEP_RATE: u32 = 20_000;
+    /// processor free most of the time. A million are deleted in less than two minutes.
+    pub const SWEEP_RATE: u32 = 10_000;
 
     /// Keeps the volumes in the folder `root`, which is made if it is not there.
     pub fn new(root: impl AsRef<Path>) -> Self {
