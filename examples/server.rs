@@ -60,7 +60,8 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     let keys = args.keys()?;
     listen::raise_open_files();
     let manager = open(&args).await?;
-    let mut options = HttpOptions::default();
+    let timeout = Duration::from_secs(args.timeout_seconds);
+    let mut options = HttpOptions::default().with_timeout(timeout);
     if let Some(seconds) = args.lease_seconds {
         options = options.with_lease(Duration::from_secs(seconds));
     }

@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// How many seconds a connection may be idle, or a client take for the head of a request.
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) idle_seconds: u64,
+    /// How many seconds a call is waited for. It goes on after that, and an import is then answered 202 shortly before.
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout_seconds: u64,
     /// Lets an address give as many wrong keys as it likes: for a server behind a proxy, which is everybody's address.
     #[arg(long)]
     pub(crate) no_attempt_limit: bool,
