@@ -29,6 +29,7 @@ use crate::store::Store;
 /// - [`mount`](Volume::mount) mounts nothing: it marks the volume and answers the folder itself. The mark is kept in memory.
 ///   Who may write in the folder still may after an unmount; one that has something open is found, as far as `/proc` shows
 ///   it, and makes the volume busy.
+/// - What was removed is deleted in the background as fast as the disk allows, as copies are made: other calls feel both.
 /// - [`usage`](Volume::usage) walks the files, and counts shared blocks for every volume that has them.
 /// - Flags such as `immutable` and the times of creation are not kept, and do not keep a volume from being removed.
 /// - A folder in which something else is mounted is never entered; the call fails.
