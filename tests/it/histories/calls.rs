@@ -18,7 +18,7 @@ const NAMES: [&str; 4] = ["a", "A", "b", "straße"];
 const SNAPSHOTS: [&str; 2] = ["s", "T"];
 
 /// A call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Call {
     Create(&'static str),
     Get(&'static str),
@@ -84,12 +84,10 @@ pub(super) enum Told {
 #[derive(Clone, Debug)]
 pub(super) enum Event {
     Asked {
-        caller: usize,
         call: Call,
     },
     /// Of the call that was asked at that place.
     Told {
-        caller: usize,
         asked: usize,
         told: Told,
     },
@@ -137,7 +135,7 @@ async fn make_calls(
         let asked = {
             let mut events = events.lock().unwrap();
             let call = call.clone();
-            events.push(Event::Asked { caller, call });
+            events.push(Event::Asked { call });
             events.len() - 1
         };
         let told = make(&account, &call).await;
@@ -147,11 +145,7 @@ async fn make_calls(
             (Call::EndByName(..) | Call::EndById(..), Told::Shown(_)) => session = None,
             _ => {}
         }
-        events.lock().unwrap().push(Event::Told {
-            caller,
-            asked,
-            told,
-        });
+        events.lock().unwrap().push(Event::Told { asked, told });
     }
 }
 

@@ -8,6 +8,7 @@
 //! `WORKDISK_HISTORIES=3000` sets how many there are, `WORKDISK_SEED` which calls are drawn.
 
 mod calls;
+mod order;
 mod points;
 mod shaken;
 mod spec;
@@ -16,25 +17,21 @@ use std::env;
 use std::sync::Arc;
 use std::time::Instant;
 
-use stateright::semantics::{ConsistencyTester, LinearizabilityTester};
 use workdisk::{Metadata, Volume, WorkspaceManager};
 use workdisk_directory::DirectoryVolume;
 use workdisk_memory::{MemoryMetadata, MemoryVolume};
 use workdisk_sled::SledMetadata;
 
 use self::calls::{Event, record};
-use self::points::{LANES, points};
+use self::order::explain;
 use self::shaken::{Flaw, Shaken};
-use self::spec::Spec;
 
 /// How many histories there are, unless it is said otherwise, and how many with each flaw at most until it is found out.
 const HISTORIES: usize = 20;
 const FLAWED: usize = 5_000;
 
-/// How many callers there are at most, and how many calls each makes. Of a history that has no explanation the tester tries
-/// every order, so that those with a flaw are short.
-const LARGE: (usize, usize) = (5, 4);
-const SMALL: (usize, usize) = (3, 3);
+/// How many callers there are at most, and how many calls each makes.
+const SIZE: (usize, usize) = (5, 4);
 
 fn number(name: &str, otherwise: usize) -> usize {
     env::var(name).map_or(otherwise, |text| text.parse().unwrap())
@@ -50,45 +47,28 @@ async fn manager(
     opened.unwrap()
 }
 
-/// Whether there is an order of calls, one after another, that explains a history.
-fn is_explained(events: &[Event]) -> bool {
-    let mut tester = LinearizabilityTester::new(Spec::default());
-    for (at, event) in events.iter().enumerate() {
-        match event {
-            Event::Asked { caller, .. } => {
-                let all = points(events, at);
-                for (lane, point) in all.into_iter().enumerate() {
-                    assert!(lane < LANES, "because the call has more points than lanes");
-                    tester.on_invoke(caller * LANES + lane, point).unwrap();
-                }
-            }
-            Event::Told { caller, asked, .. } => {
-                for lane in 0..points(events, *asked).len() {
-                    tester.on_return(caller * LANES + lane, true).unwrap();
-                }
-            }
-        }
-    }
-    tester.is_consistent()
-}
-
 /// Records a history of a fresh account.
-async fn recorded(manager: &WorkspaceManager, history: usize, size: (usize, usize)) -> Vec<Event> {
+async fn recorded(manager: &WorkspaceManager, history: usize) -> Vec<Event> {
     let seed = number("WORKDISK_SEED", 1);
     let account = manager.account(format!("history {history}")).unwrap();
-    record(&account, size, (seed as u64) << 32 | history as u64).await
+    record(&account, SIZE, (seed as u64) << 32 | history as u64).await
 }
 
-async fn explain(name: &str, metadata: Arc<dyn Metadata>, volume: Arc<dyn Volume>) {
+async fn explain_all(name: &str, metadata: Arc<dyn Metadata>, volume: Arc<dyn Volume>) {
     let manager = manager(metadata, volume, Flaw::None).await;
     let (histories, began) = (number("WORKDISK_HISTORIES", HISTORIES), Instant::now());
     let mut calls = 0;
     for history in 0..histories {
-        let events = recorded(&manager, history, LARGE).await;
+        let events = recorded(&manager, history).await;
         calls += events.len() / 2;
-        if !is_explained(&events) {
-            for event in &events {
-                eprintln!("{event:?}");
+        let explained = explain(&events);
+        if !explained.is_whole {
+            for (at, event) in events.iter().enumerate() {
+                eprintln!("{at:3} {event:?}");
+            }
+            eprintln!("the longest beginning of an order:");
+            for (asked, point) in explained.longest {
+                eprintln!("{asked:3} {point:?}");
             }
             panic!("history {history} cannot be explained");
         }
@@ -105,7 +85,7 @@ async fn calls_at_once_are_as_if_one_after_another_on_sled_and_memory() {
     let folder = tempfile::tempdir().unwrap();
     let metadata = SledMetadata::open(folder.path().join("metadata")).await;
     let volume = MemoryVolume::new().unwrap();
-    explain(
+    explain_all(
         "sled, memory",
         Arc::new(metadata.unwrap()),
         Arc::new(volume),
@@ -119,7 +99,7 @@ async fn calls_at_once_are_as_if_one_after_another_on_sled_and_directories() {
     let metadata = SledMetadata::open(folder.path().join("metadata")).await;
     let volume = DirectoryVolume::open(folder.path().join("volumes")).await;
     let (metadata, volume) = (metadata.unwrap(), volume.unwrap());
-    explain("sled, directories", Arc::new(metadata), Arc::new(volume)).await;
+    explain_all("sled, directories", Arc::new(metadata), Arc::new(volume)).await;
 }
 
 /// A tester that calls every history sound would be one that cannot fail.
@@ -130,9 +110,9 @@ async fn store_that_serves_what_was_or_writes_over_what_it_was_not_shown_is_foun
         let manager = manager(Arc::new(metadata), Arc::new(volume), flaw).await;
         let mut found_out = false;
         for history in 0..FLAWED {
-            let events = recorded(&manager, history, SMALL).await;
+            let events = recorded(&manager, history).await;
             // What the manager itself notices is not for the tester to find.
-            if !events.iter().any(Event::is_of_storage) && !is_explained(&events) {
+            if !events.iter().any(Event::is_of_storage) && !explain(&events).is_whole {
                 eprintln!("{flaw:?} is found out by history {history}");
                 found_out = true;
                 break;

@@ -4,9 +4,6 @@ use workdisk::model::{SessionId, WorkspaceId};
 
 use super::calls::{Call, Event, Told, View};
 
-/// How many points a call has at most.
-pub(super) const LANES: usize = 16;
-
 /// A moment at which a call looks at a workspace or changes it. Those of one call come in the order of their list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Point {

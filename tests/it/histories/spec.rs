@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use stateright::semantics::SequentialSpec;
 use workdisk::model::{SessionId, Status, WorkspaceId};
 
 use super::calls::{Call, View};
 use super::points::Point;
 
 /// The workspaces of an account, and what is being done to them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Spec {
     workspaces: BTreeMap<WorkspaceId, Workspace>,
     running: BTreeMap<usize, Running>,
@@ -17,7 +16,7 @@ pub(super) struct Spec {
     cloning: usize,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Workspace {
     name: Option<String>,
     template: bool,
@@ -25,7 +24,7 @@ struct Workspace {
     snapshots: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum State {
     Creating,
     Ready,
@@ -36,7 +35,7 @@ enum State {
 }
 
 /// How far a call has come that takes effect at more than one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Running {
     Begun(WorkspaceId, Call),
     /// With the workspace as it was then.
@@ -220,7 +219,7 @@ impl Spec {
     }
 
     /// Takes a point, if it can be explained here.
-    fn take(&mut self, point: &Point) -> Option<()> {
+    pub(super) fn take(&mut self, point: &Point) -> Option<()> {
         match point {
             Point::Refused(call, code) => self.refuses(call, code).then_some(()),
             Point::Shown(call, view) => {
@@ -338,7 +337,10 @@ impl Spec {
         if matches!(call, Call::Delete(_)) {
             self.workspaces.remove(&id);
         }
-        self.running.insert(number, Running::Ended(id, then));
+        // The others are shown nothing any more.
+        if matches!(call, Call::Create(_) | Call::Restore(..)) {
+            self.running.insert(number, Running::Ended(id, then));
+        }
         Some(())
     }
 
@@ -393,15 +395,5 @@ impl Spec {
             _ => return None,
         }
         Some(())
-    }
-}
-
-impl SequentialSpec for Spec {
-    type Op = Point;
-    /// Whether a point can be explained where it stands. In a history every one was so.
-    type Ret = bool;
-
-    fn invoke(&mut self, point: &Point) -> bool {
-        self.take(point).is_some()
     }
 }
