@@ -51,9 +51,13 @@ pub(crate) struct Store {
     /// The active volumes all of whose files are durable and which nobody can write to, so that a freeze need not wait for
     /// what others have to write.
     pub(crate) saved: Noted,
-    /// The empty volumes that were made since the opening, and were neither mounted nor lent since. Nothing can use their
-    /// upper layer as an overlay, so that the kernel need not be asked.
+    /// The empty volumes that were made since the opening, and were neither mounted nor lent since.
     pub(crate) fresh: Noted,
+    /// The active volumes that nothing can use, so that the kernel need not be asked: since they were made, or since it was
+    /// asked when they were unmounted, they were neither mounted nor lent.
+    pub(crate) idle: Noted,
+    /// The volumes that were lent since the opening. Whoever has a recipe can use it again.
+    pub(crate) lent: Noted,
     pub(crate) closing: AtomicBool,
 }
 
@@ -120,6 +124,8 @@ impl OpenStore {
             merges: Merges::default(),
             saved: Noted::default(),
             fresh: Noted::default(),
+            idle: Noted::default(),
+            lent: Noted::default(),
             closing: AtomicBool::new(false),
         };
         store.clear_staging()?;

@@ -183,6 +183,21 @@ async fn copy_of_the_mount_in_another_namespace_keeps_the_volume_busy_and_is_nam
     volumes.freeze(id, VolumeId::new()).await.unwrap();
 }
 
+/// The kernel is not asked about a volume that nobody can use. Whoever was given a recipe still can, when it was given back.
+#[tokio::test]
+async fn volume_mounted_by_a_recipe_that_was_given_back_is_busy() {
+    let (_folder, volumes) = or_skip!(volumes());
+    let (id, frozen) = (created(&volumes).await, VolumeId::new());
+    let recipe = volumes.recipe(id).await.unwrap();
+    volumes.unmount(id).await.unwrap();
+    let target = tempfile::tempdir().unwrap();
+    mount_recipe(&recipe, target.path()).unwrap();
+    assert!(is_busy(volumes.freeze(id, frozen).await));
+    assert!(is_busy(volumes.remove(id).await));
+    rustix::mount::unmount(target.path(), rustix::mount::UnmountFlags::empty()).unwrap();
+    volumes.freeze(id, frozen).await.unwrap();
+}
+
 #[tokio::test]
 async fn volume_mounted_by_its_recipe_shows_its_files_and_is_busy() {
     let (_folder, volumes) = or_skip!(volumes());

@@ -34,7 +34,10 @@ impl Store {
         let layer = self.stage_upper(parent.as_ref(), parent.as_ref())?;
         let done = layer.give_to(&self.active, &name);
         match done {
-            Ok(()) => self.saved.add(volume),
+            Ok(()) => {
+                self.saved.add(volume);
+                self.idle.add(volume);
+            }
             Err(_) => self.undo_name(VolumeKind::Active, &name),
         }
         done

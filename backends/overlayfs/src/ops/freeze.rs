@@ -18,9 +18,7 @@ impl Store {
             self.must_be_free(frozen)?;
             let upper = self.settled(volume)?;
             let chain = self.chain(upper)?;
-            if !self.fresh.has(volume) {
-                self.must_be_unused(volume, &upper)?;
-            }
+            self.must_be_unused(volume, &upper)?;
             self.fresh.forget(volume);
             self.merges.take_back(volume);
             if !self.saved.has(volume) {

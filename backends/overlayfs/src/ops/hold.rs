@@ -27,6 +27,8 @@ impl Store {
     }
 
     /// Refuses a volume that is mounted, or whose upper layer any overlay anywhere still uses.
+    ///
+    /// The kernel is asked by mounting an overlay, which costs more than all else of a freeze; not where the answer is known.
     pub(crate) fn must_be_unused(&self, volume: VolumeId, upper: &LayerId) -> Result<()> {
         if self.is_mounted(volume)? {
             return Err(OverlayError::Busy {
@@ -34,6 +36,9 @@ impl Store {
                 reason: "is mounted",
                 holders: holders_under(&self.mount_path(volume)),
             });
+        }
+        if self.idle.has(volume) {
+            return Ok(());
         }
         match lasting_holders(|| Ok(self.is_used(upper)?.then(|| holders_of(upper))))? {
             None => Ok(()),

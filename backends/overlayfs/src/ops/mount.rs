@@ -37,6 +37,7 @@ impl Store {
     pub(crate) fn recipe(&self, volume: VolumeId) -> Result<MountRecipe> {
         self.volumes.with(&[volume], || {
             let recipe = self.prepare_mount(volume)?;
+            self.lent.add(volume);
             self.merges.lend(volume);
             Ok(recipe)
         })
@@ -61,9 +62,10 @@ impl Store {
                     });
                 }
             }
-            if !self.fresh.has(volume) {
-                let upper = self.top(volume, VolumeKind::Active)?;
-                self.must_be_unused(volume, &upper)?;
+            let upper = self.top(volume, VolumeKind::Active)?;
+            self.must_be_unused(volume, &upper)?;
+            if !self.lent.has(volume) {
+                self.idle.add(volume);
             }
             self.merges.take_back(volume);
             // The unmount has written everything; this also tells of what could not be written. It comes after the last
@@ -81,9 +83,8 @@ impl Store {
         self.must_be(volume, VolumeKind::Active)?;
         let upper = self.settled(volume)?;
         let chain = self.chain(upper)?;
-        if !self.fresh.has(volume) {
-            self.must_be_unused(volume, &upper)?;
-        }
+        self.must_be_unused(volume, &upper)?;
+        self.idle.forget(volume);
         self.fresh.forget(volume);
         self.saved.forget(volume);
         let mut lowers: Vec<PathBuf> = chain[1..]

@@ -19,7 +19,7 @@ impl Store {
                 return self.disk.must_have_kept_all();
             };
             let name = volume.to_string();
-            if kind == VolumeKind::Active && !self.fresh.has(volume) {
+            if kind == VolumeKind::Active {
                 self.must_be_removable(volume, &name)?;
             }
             let folder = self.folder(kind);
@@ -36,6 +36,8 @@ impl Store {
                 self.merges.take_back(volume);
                 self.saved.forget(volume);
                 self.fresh.forget(volume);
+                self.idle.forget(volume);
+                self.lent.forget(volume);
                 self.drop_ready(volume);
                 // Nothing is mounted there, and nothing uses it; a folder that stays does no harm.
                 if let Err(errno) = unlinkat(CWD, self.mount_path(volume), AtFlags::REMOVEDIR) {
