@@ -277,7 +277,12 @@ impl Core {
             Ok(Some(if soon { step.soon() } else { step }))
         });
         let record = ended.await?;
-        self.relabel(account, id).await;
+        // The volumes were labelled for this change. Another may have come between, and a snapshot changes what the head's
+        // label tells.
+        let is_next = record.version == ticket.record.version + 1;
+        if !is_next || matches!(ticket.operation.intent, Intent::Snapshot { .. }) {
+            self.relabel(account, id).await;
+        }
         Ok(record)
     }
 
