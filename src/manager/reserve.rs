@@ -22,8 +22,8 @@ const MOST: usize = 64;
 /// How many removed volumes are noted before they are made sure of.
 const REMOVED: usize = 64;
 
-/// The ids that this process holds ready, makes volumes under or has removed them under, whichever manager does. A reservation of this process that is
-/// not here is of work that is over.
+/// The ids that this process holds ready, makes volumes under or has just removed, whichever manager does. A reservation of
+/// this process that is not here is of work that is over.
 static HELD: LazyLock<Mutex<HashSet<VolumeId>>> = LazyLock::new(Mutex::default);
 
 fn held() -> MutexGuard<'static, HashSet<VolumeId>> {

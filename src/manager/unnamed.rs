@@ -52,8 +52,17 @@ impl Core {
             over.push(volume);
             there.extend(status.map(|_| volume));
         }
-        let unnamed = self.unnamed(verb, there, &mut over).await?;
-        self.remove_volumes(verb, &unnamed).await?;
+        let mut unnamed = Vec::new();
+        for volume in self.unnamed(verb, there, &mut over).await? {
+            match self.remove_volumes(verb, &[volume]).await {
+                Ok(()) => unnamed.push(volume),
+                // It keeps nobody from working. The next recovery tries again.
+                Err(error) => {
+                    tracing::warn!(%volume, %error, "what a crash left could not be removed");
+                    over.retain(|over| *over != volume);
+                }
+            }
+        }
         if !over.is_empty() {
             let synced = self.volume.sync().await;
             synced.map_err(|error| Error::storage(verb, error))?;
