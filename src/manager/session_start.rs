@@ -37,7 +37,8 @@ impl Core {
         let starting = turn.is_keyed() || !is_renewing;
         let wish = Wish::StartSession(session_type);
         for _ in 0..ATTEMPTS {
-            let admitted = self.admit(VERB, account, &mut target, &wish).await?;
+            // What it takes to force others out makes no call as large as it is.
+            let admitted = Box::pin(self.admit(VERB, account, &mut target, &wish)).await?;
             let (lock, before) = self.lock(VERB, account, &target, admitted.id).await?;
             target.expect(&before)?;
             if Self::check_allowed(&before, wish.action(&before)).is_err() {
