@@ -34,7 +34,17 @@ pub(crate) struct Layout {
     active: OwnedFd,
     frozen: OwnedFd,
     staging: OwnedFd,
-    _lock: OwnedFd,
+    lock: OwnedFd,
+}
+
+impl Drop for Layout {
+    /// Gives the lock up. A program that is being started has a copy of it until it is executed, with which closing it would
+    /// leave it taken.
+    fn drop(&mut self) {
+        if let Err(error) = rustix::fs::flock(&self.lock, FlockOperation::Unlock) {
+            tracing::debug!(%error, "the volumes stay locked until their lock is closed");
+        }
+    }
 }
 
 impl Layout {
@@ -54,7 +64,7 @@ impl Layout {
             frozen: open("frozen")?,
             staging: open("staging")?,
             path,
-            _lock: lock,
+            lock,
             root,
         };
         rustix::fs::fsync(&layout.root).doing("sync the folder of volumes")?;

@@ -65,7 +65,7 @@ pub(crate) struct Store {
 #[derive(Debug)]
 pub(crate) struct OpenStore {
     pub(crate) store: std::sync::Arc<Store>,
-    _lock: OwnedFd,
+    lock: OwnedFd,
 }
 
 impl OpenStore {
@@ -132,7 +132,7 @@ impl OpenStore {
         store.find_unused_layers()?;
         Ok(Self {
             store: std::sync::Arc::new(store),
-            _lock: lock,
+            lock,
         })
     }
 }
@@ -145,6 +145,10 @@ impl Drop for OpenStore {
         drop(lock(&self.store.merges.at_work));
         if !self.store.options.shared_propagation {
             propagation::release(&self.store.root.join("mounts"));
+        }
+        // A program that is being started has a copy of it until it is executed, with which closing it would leave it taken.
+        if let Err(error) = flock(&self.lock, FlockOperation::Unlock) {
+            tracing::debug!(%error, "the volumes stay locked until their lock is closed");
         }
     }
 }
