@@ -59,7 +59,8 @@ impl Drop for InHand {
 #[derive(Debug, Default)]
 pub(super) struct Reserve {
     ids: Arc<Mutex<Ids>>,
-    /// How many were reserved last. Held while ids are reserved, so that those who wait share them.
+    /// How many were reserved last. Held while reservations are changed, so that who forgets one forgets none that is noted
+    /// anew meanwhile.
     last: tokio::sync::Mutex<usize>,
 }
 
@@ -70,6 +71,17 @@ struct Ids {
     named: Vec<VolumeId>,
     /// Of volumes that were removed, perhaps not durably.
     removed: Vec<VolumeId>,
+    /// Of volumes that are being removed or were, until that is durable. Their reservation stays, whoever named them before.
+    leaving: HashSet<VolumeId>,
+}
+
+impl Ids {
+    /// Notes that removed volumes are gone durably.
+    fn left(&mut self, volumes: &[VolumeId]) {
+        for volume in volumes {
+            self.leaving.remove(volume);
+        }
+    }
 }
 
 impl Drop for Ids {
@@ -165,7 +177,12 @@ impl Core {
         let fresh: Vec<VolumeId> = (0..count).map(|_| VolumeId::new()).collect();
         // Before they are in the store, so that nobody takes them for what was left.
         let in_hand = InHand::hold(&fresh);
-        let released = std::mem::take(&mut self.reserved.ids().named);
+        let released = {
+            let mut ids = self.reserved.ids();
+            let mut named = std::mem::take(&mut ids.named);
+            named.retain(|id| !ids.leaving.contains(id));
+            named
+        };
         let change = Change::Reserve {
             reserved: self.reservations(&fresh),
             released,
@@ -198,7 +215,10 @@ impl Core {
             reserved: self.reservations(volumes),
             released: Vec::new(),
         };
+        let turn = self.reserved.last.lock().await;
+        self.reserved.ids().leaving.extend(volumes);
         let _: Outcome = self.apply_soon(verb, change).await?;
+        drop(turn);
         for volume in volumes {
             let removed = self.volume.remove(*volume).await;
             removed.map_err(|error| Error::storage(verb, error))?;
@@ -220,15 +240,18 @@ impl Core {
         let in_hand = InHand(removed);
         let synced = self.volume.sync().await;
         synced.map_err(|error| Error::storage(verb, error))?;
+        self.reserved.ids().left(&in_hand.0);
         self.release(verb, in_hand.0.clone()).await
     }
 
-    /// Forgets reservations.
+    /// Forgets reservations, but for those of volumes that are being removed.
     pub(super) async fn release(
         &self,
         verb: &'static str,
-        released: Vec<VolumeId>,
+        mut released: Vec<VolumeId>,
     ) -> Result<(), Error> {
+        let _turn = self.reserved.last.lock().await;
+        released.retain(|id| !self.reserved.ids().leaving.contains(id));
         let change = Change::Reserve {
             reserved: Vec::new(),
             released,

@@ -484,3 +484,32 @@ async fn recovery_leaves_a_live_operation_alone() {
     gate.open();
     call.await.unwrap().unwrap();
 }
+
+/// A volume's reservation was forgotten as one that a record names, after the record had let go of it: a removal that was lost
+/// with the disk left a volume that nobody knew.
+#[tokio::test]
+async fn removed_volume_stays_reserved_until_it_is_gone_durably() {
+    let bench = Bench::new().await;
+    let reserved = async || {
+        let noted = bench.metadata.reservations(None, usize::MAX).await.unwrap();
+        let noted: BTreeSet<VolumeId> = noted.into_iter().map(|it| it.volume).collect();
+        noted
+    };
+    let ready = {
+        bench.sandbox("first").await;
+        reserved().await
+    };
+    let id = bench.sandbox("second").await.id;
+    let account = bench.account.id();
+    let record = bench.metadata.workspace(account, id).await.unwrap();
+    let head = record.unwrap().head;
+    assert!(ready.contains(&head), "ids are reserved ahead");
+    bench.account.delete(id, Force::No).await.unwrap();
+    // More are reserved, and those forgotten that records name.
+    for number in 0..6 {
+        bench.sandbox(&number.to_string()).await;
+    }
+    let now = reserved().await;
+    assert!(!ready.is_subset(&now), "those that are named are forgotten");
+    assert!(now.contains(&head));
+}
