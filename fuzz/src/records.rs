@@ -70,6 +70,7 @@ fn intent() -> impl Strategy<Value = Intent> {
             Intent::Restore {
                 snapshot: SnapshotId::from_uuid(snapshot),
                 head: VolumeId::from_uuid(head),
+                size_bytes: save_head_as.as_ref().and_then(|saved| saved.size_bytes),
                 save_head_as,
             }
         }),
