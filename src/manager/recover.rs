@@ -9,7 +9,7 @@ use super::running::is_running;
 use super::session::running;
 use super::target::Target;
 use crate::error::Error;
-use crate::metadata::session_position;
+use crate::metadata::{SnapshotChange, session_position};
 use crate::model::{
     AccountId, Intent, Operation, SessionRecord, VolumeId, WorkspaceId, WorkspaceRecord,
 };
@@ -199,22 +199,10 @@ impl Core {
             }
             Intent::Freeze { .. } | Intent::Snapshot { .. } | Intent::Restore { .. } => {
                 let made = operation.intent.fresh_volumes();
-                let change = self.changes.read().await;
-                let let_go = self.update(verb, account, id, |before| {
-                    if before.operation.as_ref().map(|current| current.id) != Some(operation.id) {
-                        // It is over. What has to go is read off a record that is kept all the same.
-                        return Ok(Some(Step::hidden(before.clone())));
-                    }
-                    let mut record = before.clone();
-                    record.operation = None;
+                let undone = self.end_for(verb, &now, &operation, Vec::new(), None, |record| {
                     record.discard.extend(&made);
-                    Ok(Some(Step::visible(record)))
                 });
-                let record = let_go.await?;
-                // Somebody may have renamed the workspace meanwhile.
-                self.relabel(account, id).await;
-                drop(change);
-                self.discard(verb, record).await;
+                undone.await?;
                 Ok(Some(Settled::Undone))
             }
         }
@@ -249,21 +237,39 @@ impl Core {
         record: &WorkspaceRecord,
         operation: &Operation,
     ) -> Result<(), Error> {
+        self.label_made(verb, record, &operation.intent).await?;
+        let (made, draft) = (snapshots_made(&operation.intent), Draft::of(operation));
+        self.end_for(verb, record, operation, made, draft, |record| {
+            complete(record, operation);
+        })
+        .await
+    }
+
+    /// Takes the operation of a dead process off its record, with what comes of it, and removes what that lets go of.
+    async fn end_for(
+        &self,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+        operation: &Operation,
+        snapshots: Vec<SnapshotChange>,
+        draft: Option<Draft>,
+        apply: impl Fn(&mut WorkspaceRecord) + Send + Sync,
+    ) -> Result<(), Error> {
         let (account, id) = (&record.account, record.id);
         let change = self.changes.read().await;
-        self.label_made(verb, record, &operation.intent).await?;
-        let made = snapshots_made(&operation.intent);
-        let finished = self.update(verb, account, id, |before| {
+        let ended = self.update(verb, account, id, |before| {
             if before.operation.as_ref().map(|current| current.id) != Some(operation.id) {
+                // It is over. What has to go is read off a record that is kept all the same.
                 return Ok(Some(Step::hidden(before.clone())));
             }
             let mut record = before.clone();
             record.operation = None;
-            complete(&mut record, operation);
-            let step = Step::visible(record).with_snapshots(made.clone());
-            Ok(Some(step.with_draft(Draft::of(operation))))
+            apply(&mut record);
+            let step = Step::visible(record).with_snapshots(snapshots.clone());
+            Ok(Some(step.with_draft(draft.clone())))
         });
-        let record = finished.await?;
+        let record = ended.await?;
+        // Somebody may have renamed the workspace meanwhile.
         self.relabel(account, id).await;
         drop(change);
         self.discard(verb, record).await;
