@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::core::Core;
+use super::pages;
 use crate::error::Error;
 use crate::metadata::volumes_of;
 use crate::model::{AccountId, NameKey, SnapshotRecord, VolumeId, WorkspaceId, WorkspaceRecord};
@@ -92,15 +93,6 @@ pub(super) async fn all_volumes(
     verb: &'static str,
     volume: &dyn Volume,
 ) -> Result<Vec<VolumeStatus>, Error> {
-    let mut all: Vec<VolumeStatus> = Vec::new();
-    loop {
-        let after = all.last().map(|volume| volume.id);
-        let page = volume.list(after, PAGE).await;
-        let page = page.map_err(|error| Error::storage(verb, error))?;
-        let last = page.len() < PAGE;
-        all.extend(page);
-        if last {
-            return Ok(all);
-        }
-    }
+    let place = |last: &VolumeStatus| last.id;
+    pages::all(verb, PAGE, place, |after| volume.list(after, PAGE)).await
 }

@@ -25,6 +25,7 @@ mod once;
 mod operation;
 mod options;
 mod outcome;
+mod pages;
 mod query;
 mod rebuild;
 mod recover;

@@ -6,6 +6,7 @@ use super::account::Account;
 use super::core::{ATTEMPTS, Core, Step};
 use super::once::snapshot_made;
 use super::options::Force;
+use super::pages;
 use super::target::Target;
 use super::wish::Wish;
 use crate::error::Error;
@@ -203,16 +204,10 @@ impl Core {
         workspace: WorkspaceId,
     ) -> Result<Vec<SnapshotRecord>, Error> {
         const PAGE: usize = 1_000;
-        let mut all: Vec<SnapshotRecord> = Vec::new();
-        loop {
-            let after = all.last().map(|snapshot| snapshot.sequence);
-            let page = self.metadata.snapshots(workspace, after, PAGE).await;
-            let page = page.map_err(|error| Error::storage(verb, error))?;
-            let last = page.len() < PAGE;
-            all.extend(page);
-            if last {
-                return Ok(all);
-            }
-        }
+        let place = |last: &SnapshotRecord| last.sequence;
+        pages::all(verb, PAGE, place, |after| {
+            self.metadata.snapshots(workspace, after, PAGE)
+        })
+        .await
     }
 }

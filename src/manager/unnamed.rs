@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::core::Core;
 use super::label::Label;
+use super::pages;
 use super::reserve::is_held;
 use crate::error::Error;
 use crate::metadata::volumes_of;
@@ -18,17 +19,11 @@ impl Core {
         &self,
         verb: &'static str,
     ) -> Result<Vec<Reservation>, Error> {
-        let mut all: Vec<Reservation> = Vec::new();
-        loop {
-            let after = all.last().map(|last| last.volume);
-            let page = self.metadata.reservations(after, PAGE).await;
-            let page = page.map_err(|error| Error::storage(verb, error))?;
-            let last = page.len() < PAGE;
-            all.extend(page);
-            if last {
-                return Ok(all);
-            }
-        }
+        let place = |last: &Reservation| last.volume;
+        pages::all(verb, PAGE, place, |after| {
+            self.metadata.reservations(after, PAGE)
+        })
+        .await
     }
 
     /// Removes the volumes that were left under reserved ids and that no record names, and answers them. Forgets the
