@@ -123,39 +123,38 @@ impl Core {
     ) -> Result<(Ticket, Result<(), Error>), Error> {
         record.operation = Some(operation.clone());
         let tries = if name.is_some() { 1 } else { MADE_UP_NAMES };
-        let mut made = None;
+        let (mut made, mut failure) = (None, Self::name_taken(&record));
         for _ in 0..tries {
             record.name = Some(name.clone().unwrap_or_else(WorkspaceName::made_up));
             let ticket = Ticket::of_new(verb, record.clone(), operation.clone());
             let change = Change::Insert {
                 record: record.clone(),
             };
-            let inserted = match made.take() {
-                None => {
-                    let head = self.make_head(verb, &record, head);
-                    let both = tokio::join!(self.apply(verb, change), head);
-                    made = Some(both.1);
-                    both.0
-                }
-                again => {
-                    made = again;
-                    self.apply(verb, change).await
-                }
+            let insertion = self.apply(verb, change);
+            let inserted = if made.is_some() {
+                insertion.await
+            } else {
+                let both = tokio::join!(insertion, self.make_head(verb, &record, head));
+                made = Some(both.1);
+                both.0
             };
             match inserted {
                 Ok(Outcome::Done) => return Ok((ticket, made.unwrap_or(Ok(())))),
-                Ok(Outcome::NameTaken) => {}
-                failed => {
-                    self.remove_or_leave(verb, &head.made(&record)).await;
-                    let _: Outcome = failed?;
+                Ok(Outcome::NameTaken) => failure = Self::name_taken(&record),
+                Ok(_) => {
                     let object = format!("workspace {}", record.id);
                     let error = BackendError::corrupt(object, "a fresh id is in use");
-                    return Err(Error::storage(verb, error));
+                    failure = Error::storage(verb, error);
+                    break;
+                }
+                Err(error) => {
+                    failure = error;
+                    break;
                 }
             }
         }
         self.remove_or_leave(verb, &head.made(&record)).await;
-        Err(Self::name_taken(&record))
+        Err(failure)
     }
 
     /// Makes the head of a workspace that is to be, empty or from a frozen volume.

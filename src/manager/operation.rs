@@ -151,7 +151,9 @@ impl Core {
             // What refuses it now refused nothing a moment ago: it is asked again whether that is so.
             let mut ids = reserved.iter_mut();
             let intent = self.intent(verb, &before, wish, || {
-                ids.next().map_or_else(VolumeId::new, Reserved::take)
+                let reserved = ids.next();
+                let reserved = reserved.expect("because a wish says how many volumes it makes");
+                reserved.take()
             });
             let Ok(Some(intent)) = intent.await else {
                 continue;
