@@ -52,6 +52,14 @@ impl Shaken {
         answer
     }
 
+    /// A change as the store takes it.
+    async fn flawed(&self, change: Change) -> Result<Change, BackendError> {
+        match self.flaw {
+            Flaw::LostCompare => self.uncompared(change).await,
+            _ => Ok(change),
+        }
+    }
+
     /// A change that is decided on whatever version the record has.
     async fn uncompared(&self, change: Change) -> Result<Change, BackendError> {
         let Change::Update {
@@ -87,10 +95,7 @@ impl Metadata for Shaken {
 
     async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
         self.shaking(async {
-            let change = match self.flaw {
-                Flaw::LostCompare => self.uncompared(change).await?,
-                _ => change,
-            };
+            let change = self.flawed(change).await?;
             self.inner.commit(change).await
         })
         .await
@@ -98,10 +103,7 @@ impl Metadata for Shaken {
 
     async fn commit_soon(&self, change: Change) -> Result<Outcome, BackendError> {
         self.shaking(async {
-            let change = match self.flaw {
-                Flaw::LostCompare => self.uncompared(change).await?,
-                _ => change,
-            };
+            let change = self.flawed(change).await?;
             self.inner.commit_soon(change).await
         })
         .await
