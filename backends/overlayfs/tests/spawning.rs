@@ -5,15 +5,12 @@
     reason = "a test ends where it meets what it does not expect"
 )]
 
-use std::fs;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
-use workdisk_conformance::Skip;
+use workdisk_conformance::{Skip, copies_of_open_file};
 use workdisk_overlayfs::OverlayVolume;
 
 /// Runs `work` while threads do nothing but start programs.
@@ -58,17 +55,6 @@ fn probe_is_not_confused_by_programs_that_start() {
     });
 }
 
-/// Copies of the lock of the volumes in a folder, as a program that is being started has them until it is executed.
-fn copies_of_the_lock(folder: &Path) -> Vec<OwnedFd> {
-    let this = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
-    let lock = folder.canonicalize().unwrap().join("lock");
-    let open = fs::read_dir("/proc/self/fd").unwrap().map(Result::unwrap);
-    let locks = open.filter(|entry| fs::read_link(entry.path()).is_ok_and(|link| link == lock));
-    let numbers = locks.map(|entry| entry.file_name().to_str().unwrap().parse().unwrap());
-    let copies = numbers.map(|number| pidfd_getfd(&this, number, PidfdGetfdFlags::empty()));
-    copies.map(Result::unwrap).collect()
-}
-
 /// A copy of the lock kept the volumes in use after they were closed.
 #[tokio::test]
 async fn volumes_that_are_closed_can_be_opened_again_beside_programs_that_start() {
@@ -78,7 +64,7 @@ async fn volumes_that_are_closed_can_be_opened_again_beside_programs_that_start(
     }
     let root = folder.path().join("volumes");
     let volumes = OverlayVolume::open(&root).await.unwrap();
-    let copies = copies_of_the_lock(&root);
+    let copies = copies_of_open_file(&root.join("lock")).unwrap();
     assert_eq!(copies.len(), 1);
     OverlayVolume::open(&root).await.unwrap_err();
     drop(volumes);

@@ -42,6 +42,7 @@
 //! a [`Turnstile`], for tests of what a caller does then. A [`LoopDisk`] is a small file system of its own, to be filled up or to be of another type.
 
 mod cases;
+mod copies;
 pub mod disk;
 pub mod faults;
 pub mod fixtures;
@@ -52,6 +53,7 @@ mod run;
 mod skip;
 pub mod volume;
 
+pub use copies::copies_of_open_file;
 pub use disk::{FileSystem, LoopDisk, OnBtrfs, OnXfs, Place};
 pub use faults::{Faults, FaultyMetadata, FaultyVolume, Gate, HeldCall, Method, Moment, Turnstile};
 pub use harness::{Attribute, Harness, MetadataHarness, VolumeHarness};
