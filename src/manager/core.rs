@@ -290,17 +290,39 @@ impl Core {
         verb: &'static str,
         account: &AccountId,
         target: impl Into<Target>,
-        mut decide: impl FnMut(&WorkspaceRecord) -> Result<Option<Step>, Error> + Send,
+        decide: impl FnMut(&WorkspaceRecord) -> Result<Option<Step>, Error> + Send,
     ) -> Result<WorkspaceRecord, Error> {
         let target = target.into();
+        let before = self.look_up(verb, account, &target).await?;
+        self.update_from(verb, before, &target, decide).await
+    }
+
+    /// As [`update`](Self::update), of a record that the caller has: it is read only if somebody has changed it since.
+    pub(super) async fn update_known(
+        &self,
+        verb: &'static str,
+        known: &WorkspaceRecord,
+        decide: impl FnMut(&WorkspaceRecord) -> Result<Option<Step>, Error> + Send,
+    ) -> Result<WorkspaceRecord, Error> {
+        self.update_from(verb, known.clone(), &known.id.into(), decide)
+            .await
+    }
+
+    async fn update_from(
+        &self,
+        verb: &'static str,
+        mut before: WorkspaceRecord,
+        target: &Target,
+        mut decide: impl FnMut(&WorkspaceRecord) -> Result<Option<Step>, Error> + Send,
+    ) -> Result<WorkspaceRecord, Error> {
         for _ in 0..ATTEMPTS {
-            let before = self.look_up(verb, account, &target).await?;
             let Some(step) = decide(&before)? else {
                 return Ok(before);
             };
             if let Some(record) = self.commit(verb, &before, step).await? {
                 return Ok(record);
             }
+            before = self.look_up(verb, &before.account, target).await?;
         }
         Err(Self::contended(verb))
     }

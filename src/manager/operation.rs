@@ -266,7 +266,7 @@ impl Core {
     ) -> Result<WorkspaceRecord, Error> {
         let (account, id) = (&ticket.record.account, ticket.record.id);
         let _change = self.changes.read().await;
-        let ended = self.update(ticket.verb, account, id, |before| {
+        let ended = self.update_known(ticket.verb, &ticket.record, |before| {
             if before.operation.as_ref().map(|operation| operation.id) != Some(ticket.operation.id)
             {
                 return Err(ticket.overtaken());
@@ -336,7 +336,7 @@ impl Core {
         let removed = record.discard.clone();
         let discarded = async {
             self.remove_volumes(verb, &removed).await?;
-            self.update(verb, &record.account, record.id, |before| {
+            self.update_known(verb, &record, |before| {
                 let mut record = before.clone();
                 record.discard.retain(|volume| !removed.contains(volume));
                 Ok(Some(Step::hidden(record).soon()))

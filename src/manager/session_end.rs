@@ -35,7 +35,7 @@ impl Core {
         }
         let now = self.now();
         let ended = self
-            .update(verb, account, record.id, |before| {
+            .update_known(verb, &record, |before| {
                 running(before, session)?;
                 let mut after = before.clone();
                 after.session = None;

@@ -96,7 +96,7 @@ impl Core {
             return Ok(record);
         }
         let id = session.id;
-        self.update(verb, &record.account, record.id, |before| {
+        self.update_known(verb, &record, |before| {
             running(before, id)?;
             let mut record = before.clone();
             if let Some(session) = &mut record.session {
