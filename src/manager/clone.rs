@@ -111,9 +111,8 @@ impl Core {
                 .await;
         }
         let mut target = source.clone();
-        let record = self
-            .admit(VERB, account, &mut target, &Wish::CloneHead)
-            .await?;
+        let admitted = self.admit(VERB, account, &mut target, &Wish::CloneHead);
+        let record = admitted.await?.record;
         self.check_free(account, name).await?;
         let (source, frozen) = match self.frozen_head(&record).await? {
             Some(frozen) => (record, frozen),
@@ -135,7 +134,7 @@ impl Core {
     ) -> Result<Origin, Error> {
         let (mut target, wish) = (source.clone(), Wish::CloneSnapshot);
         for _ in 0..ATTEMPTS {
-            let record = self.admit(VERB, account, &mut target, &wish).await?;
+            let record = self.admit(VERB, account, &mut target, &wish).await?.record;
             self.check_free(account, name).await?;
             let snapshot = self.find_snapshot(VERB, record.id, snapshot).await;
             if snapshot.is_err() && !self.is_current(VERB, account, &target, &record).await? {

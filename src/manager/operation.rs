@@ -10,7 +10,7 @@ use super::outcome::{complete, snapshots_made};
 use super::reserve::Reserved;
 use super::running::{RunningOperation, wait_for};
 use super::target::Target;
-use super::wish::Wish;
+use super::wish::{Admitted, Said, Wish};
 use crate::error::{BackendError, Error};
 use crate::metadata::SnapshotChange;
 use crate::model::{
@@ -82,22 +82,23 @@ impl Core {
         account: &AccountId,
         target: &mut Target,
         wish: &Wish,
-    ) -> Result<WorkspaceRecord, Error> {
+    ) -> Result<Admitted, Error> {
         for _ in 0..ATTEMPTS {
             let record = self.look_up(verb, account, target).await?;
-            if let Err(refused) = self.intent(verb, &record, wish, VolumeId::new).await {
-                if self.is_current(verb, account, target, &record).await? {
-                    return Err(refused);
-                }
-                continue;
-            }
+            let said = match self.ask_snapshots(verb, &record, wish).await {
+                Ok(said) => said,
+                Err(refused) => match self.is_current(verb, account, target, &record).await? {
+                    true => return Err(refused),
+                    false => continue,
+                },
+            };
             target.expect(&record)?;
             if self.settle(verb, &record).await? {
                 continue;
             }
             let wanted = wish.action(&record);
             match decide(State::of(&record), wanted) {
-                Verdict::Allow => return Ok(record),
+                Verdict::Allow => return Ok(Admitted { record, said }),
                 Verdict::EndSessionFirst => {
                     self.force_out(verb, &record, target, |_| true).await?;
                 }
@@ -143,20 +144,28 @@ impl Core {
             for _ in 0..wish.volumes() {
                 reserved.push(self.reserve(verb).await?);
             }
-            let (lock, before) = self.lock(verb, account, target, admitted.id).await?;
+            let (lock, before) = self.lock(verb, account, target, admitted.record.id).await?;
             target.expect(&before)?;
             if decide(State::of(&before), wish.action(&before)) != Verdict::Allow {
                 continue;
             }
-            // What refuses it now refused nothing a moment ago: it is asked again whether that is so.
+            let seen = &admitted.record;
+            let said = match (before.id, before.version) == (seen.id, seen.version) {
+                true => admitted.said,
+                // What refuses it now refused nothing a moment ago: it is asked again whether that is so.
+                false => match self.ask_snapshots(verb, &before, wish).await {
+                    Ok(said) => said,
+                    Err(_) => continue,
+                },
+            };
             let mut ids = reserved.iter_mut();
-            let intent = self.intent(verb, &before, wish, || {
+            let intent = self.intent(&before, wish, &said, || {
                 let reserved = ids.next();
                 let reserved = reserved.expect("because a wish says how many volumes it makes");
                 reserved.take()
             });
-            let Ok(Some(intent)) = intent.await else {
-                continue;
+            let Some(intent) = intent else {
+                return Err(Self::contended(verb));
             };
             let operation = self.operation(intent, request.cloned());
             let running = RunningOperation::enter(operation.id);
@@ -164,7 +173,7 @@ impl Core {
             record.operation = Some(operation.clone());
             let (begun, worked) = tokio::join!(
                 self.commit(verb, &before, Step::visible(record)),
-                self.make_volumes(verb, &before, &operation.intent),
+                self.make_volumes(verb, &before, &operation.intent, &said),
             );
             if let Ok(Some(record)) = begun {
                 let ticket = Ticket {
@@ -195,17 +204,16 @@ impl Core {
         verb: &'static str,
         record: &WorkspaceRecord,
         intent: &Intent,
+        said: &Said,
     ) -> Result<(), Error> {
         match intent {
             Intent::Freeze { frozen } => self.freeze_for_clones(record, *frozen).await,
             Intent::Snapshot { snapshot } => self.freeze_as(verb, record, snapshot).await,
             Intent::Restore {
-                snapshot,
-                head,
-                save_head_as,
-                ..
+                head, save_head_as, ..
             } => {
-                self.fork_snapshot(record, *snapshot, *head, save_head_as.as_ref())
+                let restored = said.restored.as_ref();
+                self.fork_snapshot(record, restored, *head, save_head_as.as_ref())
                     .await
             }
             Intent::Create | Intent::Import | Intent::Delete => Ok(()),

@@ -87,7 +87,8 @@ impl Account {
         let (core, account) = (self.core(), self.id().clone());
         let mut target = self.target(workspace);
         Core::detached(VERB, self.id(), async move {
-            let found = core.admit(VERB, &account, &mut target, &Wish::Edit).await?;
+            let admitted = core.admit(VERB, &account, &mut target, &Wish::Edit);
+            let found = admitted.await?.record;
             let target = target.holding(found.id);
             let head = core.volume.usage(found.head).await;
             let head = head

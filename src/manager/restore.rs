@@ -10,8 +10,8 @@ use super::target::Target;
 use super::wish::Wish;
 use crate::error::Error;
 use crate::model::{
-    AccountId, Selector, SnapshotId, SnapshotName, SnapshotRecord, SnapshotSelector, VolumeId,
-    Workspace, WorkspaceRecord,
+    AccountId, Selector, SnapshotName, SnapshotRecord, SnapshotSelector, VolumeId, Workspace,
+    WorkspaceRecord,
 };
 
 const VERB: &str = "restore";
@@ -80,21 +80,19 @@ impl Core {
     pub(super) async fn fork_snapshot(
         &self,
         record: &WorkspaceRecord,
-        snapshot: SnapshotId,
+        restored: Option<&SnapshotRecord>,
         head: VolumeId,
         save_head_as: Option<&SnapshotRecord>,
     ) -> Result<(), Error> {
-        // Nothing deletes a snapshot while the operation runs, so that what is found now stays if the operation begins.
-        let snapshot = self
-            .find_snapshot(VERB, record.id, &snapshot.into())
-            .await?;
+        // Nothing deletes a snapshot while the operation runs.
+        let snapshot = restored.ok_or_else(|| Self::contended(VERB))?;
         if let Some(saved) = save_head_as {
             self.freeze_as(VERB, record, saved).await?;
         }
         let forked = self.volume.fork(snapshot.volume, head).await;
         forked.map_err(|error| Error::storage(VERB, error))?;
-        let mut restored = record.clone();
-        base_on(&mut restored, snapshot.id);
-        self.label_head(VERB, head, &restored).await
+        let mut after = record.clone();
+        base_on(&mut after, snapshot.id);
+        self.label_head(VERB, head, &after).await
     }
 }

@@ -39,7 +39,9 @@ impl Core {
         for _ in 0..ATTEMPTS {
             // What it takes to force others out makes no call as large as it is.
             let admitted = Box::pin(self.admit(VERB, account, &mut target, &wish)).await?;
-            let (lock, before) = self.lock(VERB, account, &target, admitted.id).await?;
+            let (lock, before) = self
+                .lock(VERB, account, &target, admitted.record.id)
+                .await?;
             target.expect(&before)?;
             if Self::check_allowed(&before, wish.action(&before)).is_err() {
                 drop(lock);

@@ -141,7 +141,7 @@ impl Core {
         // between.
         for _ in 0..ATTEMPTS {
             let wish = Wish::DeleteSnapshot;
-            let before = self.admit(VERB, account, &mut target, &wish).await?;
+            let before = self.admit(VERB, account, &mut target, &wish).await?.record;
             let snapshot = match self.find_snapshot(VERB, before.id, selector).await {
                 Ok(snapshot) => snapshot,
                 Err(error) => match self.is_current(VERB, account, &target, &before).await? {

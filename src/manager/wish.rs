@@ -4,7 +4,7 @@ use super::core::Core;
 use super::options::Force;
 use crate::error::Error;
 use crate::model::{
-    Intent, SessionType, SnapshotName, SnapshotSelector, VolumeId, WorkspaceRecord,
+    Intent, SessionType, SnapshotName, SnapshotRecord, SnapshotSelector, VolumeId, WorkspaceRecord,
 };
 use crate::session::rules::Action;
 
@@ -72,46 +72,82 @@ impl Wish {
     }
 }
 
+/// A record on which a wish is allowed, and what its snapshots say to it.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) record: WorkspaceRecord,
+    pub(super) said: Said,
+}
+
+/// What the snapshots of a record say to a wish that they do not refuse.
+///
+/// Snapshots change with the version of their record, so that it holds as long as that does.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Said {
+    /// The snapshot that is to be restored.
+    pub(super) restored: Option<SnapshotRecord>,
+}
+
 impl Core {
-    /// The intent that a wish puts on a record, or `None` if it needs none, with an `id` for each volume to make. Fails if the
-    /// record's snapshots refuse it.
-    ///
-    /// Snapshots change with the version of their record, so that what is decided by them holds as long as that does.
-    pub(super) async fn intent(
+    /// Asks the snapshots of a record what they say to a wish, and fails if they refuse it.
+    pub(super) async fn ask_snapshots(
         &self,
         verb: &'static str,
         record: &WorkspaceRecord,
         wish: &Wish,
-        mut id: impl FnMut() -> VolumeId + Send,
-    ) -> Result<Option<Intent>, Error> {
-        Ok(Some(match wish {
-            Wish::CloneHead => Intent::Freeze { frozen: id() },
+    ) -> Result<Said, Error> {
+        match wish {
             Wish::Snapshot { name, .. } => {
                 self.check_snapshot_free(verb, record.id, name).await?;
-                let snapshot = self.record_of_snapshot(record, name, id());
-                Intent::Snapshot { snapshot }
+                Ok(Said::default())
             }
             Wish::Restore {
                 snapshot,
                 save_head_as,
                 ..
             } => {
-                let snapshot = self.find_snapshot(verb, record.id, snapshot).await?;
+                let restored = self.find_snapshot(verb, record.id, snapshot).await?;
                 if let Some(name) = save_head_as {
                     self.check_snapshot_free(verb, record.id, name).await?;
                 }
+                let restored = Some(restored);
+                Ok(Said { restored })
+            }
+            Wish::Edit
+            | Wish::StartSession(_)
+            | Wish::CloneHead
+            | Wish::CloneSnapshot
+            | Wish::DeleteSnapshot
+            | Wish::Delete { .. } => Ok(Said::default()),
+        }
+    }
+
+    /// The intent that a wish puts on a record, or `None` if it needs none, with an `id` for each volume to make.
+    pub(super) fn intent(
+        &self,
+        record: &WorkspaceRecord,
+        wish: &Wish,
+        said: &Said,
+        mut id: impl FnMut() -> VolumeId,
+    ) -> Option<Intent> {
+        match wish {
+            Wish::CloneHead => Some(Intent::Freeze { frozen: id() }),
+            Wish::Snapshot { name, .. } => {
+                let snapshot = self.record_of_snapshot(record, name, id());
+                Some(Intent::Snapshot { snapshot })
+            }
+            Wish::Restore { save_head_as, .. } => {
+                let restored = said.restored.as_ref()?;
                 let saved = save_head_as.as_ref();
-                Intent::Restore {
-                    snapshot: snapshot.id,
+                Some(Intent::Restore {
+                    snapshot: restored.id,
                     head: id(),
                     save_head_as: saved.map(|name| self.record_of_snapshot(record, name, id())),
-                    size_bytes: snapshot.size_bytes,
-                }
+                    size_bytes: restored.size_bytes,
+                })
             }
-            Wish::Delete { .. } => Intent::Delete,
-            Wish::Edit | Wish::StartSession(_) | Wish::CloneSnapshot | Wish::DeleteSnapshot => {
-                return Ok(None);
-            }
-        }))
+            Wish::Delete { .. } => Some(Intent::Delete),
+            Wish::Edit | Wish::StartSession(_) | Wish::CloneSnapshot | Wish::DeleteSnapshot => None,
+        }
     }
 }
