@@ -12,6 +12,7 @@ mod marker;
 mod open;
 mod read;
 mod room;
+mod syncer;
 mod transfer;
 mod writer;
 

@@ -155,17 +155,19 @@ fn read_format(db: &sled::Db, folder: &Path, marker: Option<Marker>) -> Result<S
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
+    use std::pin::Pin;
+    use std::sync::mpsc::{Receiver, Sender, channel};
 
     use workdisk::Metadata;
-    use workdisk::error::BackendErrorKind;
+    use workdisk::error::{BackendError, BackendErrorKind};
     use workdisk::metadata::{Change, Outcome};
     use workdisk::model::{
         AccountId, SessionType, Timestamp, VolumeId, WorkspaceId, WorkspaceRecord,
     };
 
     use super::*;
-    use crate::writer::{Sync, Write};
+    use crate::syncer::Sync;
+    use crate::writer::Write;
 
     fn insertion() -> Change {
         let account = AccountId::parse("a").unwrap();
@@ -186,45 +188,109 @@ mod tests {
         assert!(is_still_locked(&refused), "{refused:?}");
     }
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn changes_that_wait_while_the_disk_syncs_share_the_next_sync() {
-        let folder = tempfile::tempdir().unwrap();
-        // The first sync is that of a new store.
-        drop(open(folder.path(), Disk::of(folder.path())).unwrap());
-        let ((entered, syncing), (release, released)) = (channel(), channel());
-        let sync: Sync = Box::new(move |_| {
-            entered.send(()).map_err(std::io::Error::other)?;
-            released.recv().map_err(std::io::Error::other)
-        });
-        let disk = Disk {
-            sync,
-            ..Disk::of(folder.path())
-        };
-        let store = Arc::new(open(folder.path(), disk).unwrap());
-        let commit = |store: &Arc<SledMetadata>| {
-            let store = Arc::clone(store);
-            // Polled once here, so that the change is in the writer's hands before the next line.
+    /// A store in a folder of its own whose syncs say when they begin, and end when and as they are told.
+    struct Slow {
+        store: Arc<SledMetadata>,
+        begun: Receiver<()>,
+        end: Sender<std::io::Result<()>>,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Slow {
+        fn open() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            // The first sync is that of a new store.
+            drop(open(folder.path(), Disk::of(folder.path())).unwrap());
+            let ((entered, begun), (end, ended)) = (channel(), channel());
+            let sync: Sync = Box::new(move |_| {
+                entered.send(()).map_err(std::io::Error::other)?;
+                ended.recv().map_err(std::io::Error::other)?
+            });
+            let disk = Disk {
+                sync,
+                ..Disk::of(folder.path())
+            };
+            Self {
+                store: Arc::new(open(folder.path(), disk).unwrap()),
+                begun,
+                end,
+                _folder: folder,
+            }
+        }
+
+        /// A change that is in the writer's hands, to be kept before it is answered.
+        fn commit(&self) -> Pin<Box<dyn Future<Output = Result<Outcome, BackendError>>>> {
+            let store = Arc::clone(&self.store);
             let mut future = Box::pin(async move { store.commit(insertion()).await });
             let waker = std::task::Waker::noop();
-            let polled = future
-                .as_mut()
-                .poll(&mut std::task::Context::from_waker(waker));
-            assert!(polled.is_pending());
+            let mut context = std::task::Context::from_waker(waker);
+            assert!(future.as_mut().poll(&mut context).is_pending());
             future
-        };
-        let first = commit(&store);
-        syncing.recv().unwrap();
-        let waiting: Vec<_> = (0..10).map(|_| commit(&store)).collect();
-        release.send(()).unwrap();
-        release.send(()).unwrap();
+        }
+
+        fn wait_for_commits(&self, count: u64) {
+            while self.store.statistics().commits < count {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn changes_that_wait_while_the_disk_syncs_share_the_next_sync() {
+        let slow = Slow::open();
+        let first = slow.commit();
+        slow.begun.recv().unwrap();
+        let waiting: Vec<_> = (0..10).map(|_| slow.commit()).collect();
+        slow.wait_for_commits(11);
+        slow.end.send(Ok(())).unwrap();
+        slow.end.send(Ok(())).unwrap();
         assert_eq!(first.await.unwrap(), Outcome::Done);
         for change in waiting {
             assert_eq!(change.await.unwrap(), Outcome::Done);
         }
-        let statistics = store.statistics();
+        let statistics = slow.store.statistics();
         assert_eq!((statistics.commits, statistics.syncs), (11, 2));
         // That of the closing.
-        release.send(()).unwrap();
+        slow.end.send(Ok(())).unwrap();
+    }
+
+    /// It waited for the sync of others, though nothing asks that it be durable.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn change_to_be_kept_soon_does_not_wait_for_a_sync_that_runs() {
+        let slow = Slow::open();
+        let first = slow.commit();
+        slow.begun.recv().unwrap();
+        let soon = slow.store.commit_soon(insertion()).await;
+        assert_eq!(soon.unwrap(), Outcome::Done);
+        slow.end.send(Ok(())).unwrap();
+        assert_eq!(first.await.unwrap(), Outcome::Done);
+        assert_eq!(slow.store.statistics().syncs, 1);
+        slow.end.send(Ok(())).unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_written_during_a_sync_that_fails_is_not_acknowledged() {
+        let slow = Slow::open();
+        let first = slow.commit();
+        slow.begun.recv().unwrap();
+        let during = slow.commit();
+        slow.wait_for_commits(2);
+        let gone = std::io::Error::other("the disk is gone");
+        slow.end.send(Err(gone)).unwrap();
+        for change in [first, during] {
+            let refused = change.await.unwrap_err();
+            assert_eq!(*refused.kind(), BackendErrorKind::Unavailable);
+            assert!(
+                refused.to_string().contains("may have happened"),
+                "{refused}"
+            );
+        }
+        let refused = slow.store.commit_soon(insertion()).await.unwrap_err();
+        assert!(
+            refused.to_string().contains("earlier write failed"),
+            "{refused}"
+        );
+        assert_eq!(slow.store.statistics().syncs, 1);
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ use workdisk::model::{
 use crate::encoding::{decode, encode};
 use crate::error::{Result, StoreError};
 use crate::marker::Marker;
-use crate::writer::sync_to;
+use crate::syncer::sync_to;
 use crate::{SledMetadata, apply, blocking, keys};
 
 /// How many lines are written to the store at a time.

@@ -1,10 +1,10 @@
-//! The one thread that writes: it takes all changes that wait, applies them, and makes them durable together.
+//! The one thread that writes: it applies changes in the order in which they come, and leaves it to the [`Syncer`] to make
+//! them durable.
 
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
@@ -16,6 +16,7 @@ use crate::apply::{self, Judged, begin, forget_receipts, judge, take_back};
 use crate::audit::{self, Mending, Suspect};
 use crate::error::{Result, StoreError};
 use crate::room::Room;
+use crate::syncer::{Held, Sync, Syncer, Syncing, sync_to};
 
 type Answer<T> = oneshot::Sender<Result<T>>;
 
@@ -42,11 +43,8 @@ pub(crate) enum Kept {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) commits: AtomicU64,
-    pub(crate) syncs: AtomicU64,
+    pub(crate) syncs: Arc<AtomicU64>,
 }
-
-/// How a group is made durable.
-pub(crate) type Sync = Box<dyn FnMut(&sled::Db) -> std::io::Result<()> + Send>;
 
 /// How a batch is written.
 pub(crate) type Write = Box<dyn FnMut(&sled::Db, sled::Batch) -> sled::Result<()> + Send>;
@@ -82,13 +80,22 @@ impl Writer {
         folder: PathBuf,
     ) -> std::io::Result<Self> {
         let (requests, waiting) = channel();
-        let mut state = State {
+        let poisoned = Arc::new(AtomicBool::new(false));
+        let syncer = Syncer::start(Syncing {
+            db: db.clone(),
+            sync: disk.sync,
+            syncs: Arc::clone(&counters.syncs),
+            poisoned: Arc::clone(&poisoned),
+            failed: None,
+        })?;
+        let state = State {
             db,
-            disk,
+            write: disk.write,
+            syncer,
             counters,
             room: Room::in_folder(&folder),
             folder,
-            poisoned: false,
+            poisoned,
         };
         let thread = std::thread::Builder::new()
             .name("workdisk-sled".to_owned())
@@ -117,92 +124,102 @@ impl Drop for Writer {
 
 struct State {
     db: sled::Db,
-    disk: Disk,
+    write: Write,
+    syncer: Syncer,
     counters: Arc<Counters>,
     room: Room,
     folder: PathBuf,
-    /// After a failed write or sync nobody knows what is on the disk, and the kernel forgets the failure: nothing is
-    /// written any more until the store is opened again.
-    poisoned: bool,
+    /// After a failed write or sync nobody knows what is on the disk: nothing is written any more until the store is opened
+    /// again.
+    poisoned: Arc<AtomicBool>,
 }
 
 impl State {
-    fn serve(&mut self, waiting: &Receiver<Request>) {
-        while let Ok(first) = waiting.recv() {
-            let group: Vec<Request> = std::iter::once(first).chain(waiting.try_iter()).collect();
-            self.serve_group(group);
+    fn serve(mut self, waiting: &Receiver<Request>) {
+        while let Ok(request) = waiting.recv() {
+            self.serve_one(request);
         }
-        if self.counters.syncs.load(Ordering::Relaxed) > 0
-            && !self.poisoned
-            && let Err(error) = self.close()
-        {
+        if let Err(error) = self.close() {
             // All that was answered is kept. It is only that damage of it might go unnoticed.
             tracing::warn!(%error, "the store could not note that it was closed");
         }
     }
 
-    /// Notes that nothing is written after this. The log comes first, so that it is never behind the marker.
-    fn close(&mut self) -> Result<()> {
-        let marker = self.guarded(false, apply::close)?;
-        if let Some(reason) = self.make_durable() {
-            let step = "its closing";
+    /// Notes that nothing is written after this, if something was. The log comes first, so that it is never behind the
+    /// marker.
+    fn close(mut self) -> Result<()> {
+        let marker = match self.counters.syncs.load(Ordering::Relaxed) {
+            0 => None,
+            _ if self.is_poisoned() => None,
+            _ => Some(self.guarded(false, apply::close)?),
+        };
+        let mut syncing = self.syncer.end()?;
+        let Some(marker) = marker else { return Ok(()) };
+        if let Some(reason) = syncing.make_durable() {
+            let (step, reason) = ("its closing", reason.to_owned());
             return Err(StoreError::Unsure { step, reason });
         }
         let written = marker.write(&self.folder);
         written.map_err(StoreError::io("note that the store was closed"))
     }
 
-    /// Applies a group, makes it durable, and only then answers. A refusal waits too: what it was refused for may be in
-    /// the same group. What is to be kept soon is answered at once if it is done, and alone needs no sync.
-    fn serve_group(&mut self, group: Vec<Request>) {
-        let mut answers: Vec<Box<dyn FnOnce(Option<String>)>> = Vec::new();
-        let mut written = false;
-        for request in group {
-            match request {
-                Request::Begin(answer) => {
-                    let result = self.guarded(false, begin);
-                    written |= result.is_ok();
-                    answers.push(Box::new(move |failed| reply(answer, result, failed)));
+    /// Applies what is asked for, and has it answered once it is durable. A refusal waits too: what it was refused for may
+    /// not be durable yet. What is to be kept soon is answered at once if it is done.
+    fn serve_one(&mut self, request: Request) {
+        match request {
+            Request::Begin(answer) => {
+                let result = self.guarded(false, begin);
+                let written = result.is_ok();
+                self.answer(answer, result, written);
+            }
+            Request::TakeBack(generation, answer) => {
+                let result = self.guarded(false, |db| take_back(db, generation));
+                let written = result.is_ok();
+                self.answer(answer, result, written);
+            }
+            Request::ForgetReceipts(before, limit, answer) => {
+                let result = self.guarded(false, |db| forget_receipts(db, before, limit));
+                let written = matches!(result, Ok(forgotten) if forgotten > 0);
+                self.answer(answer, result, written);
+            }
+            Request::Commit(change, kept, answer) => {
+                let grows = matches!(*change, Change::Insert { .. });
+                let result = self.guarded(grows, |db| judge(db, *change));
+                let done = matches!(result, Ok(Outcome::Done));
+                if done {
+                    self.counters.commits.fetch_add(1, Ordering::Relaxed);
                 }
-                Request::TakeBack(generation, answer) => {
-                    let result = self.guarded(false, |db| take_back(db, generation));
-                    written |= result.is_ok();
-                    answers.push(Box::new(move |failed| reply(answer, result, failed)));
-                }
-                Request::ForgetReceipts(before, limit, answer) => {
-                    let result = self.guarded(false, |db| forget_receipts(db, before, limit));
-                    written |= matches!(result, Ok(forgotten) if forgotten > 0);
-                    answers.push(Box::new(move |failed| reply(answer, result, failed)));
-                }
-                Request::Commit(change, kept, answer) => {
-                    let grows = matches!(*change, Change::Insert { .. });
-                    let result = self.guarded(grows, |db| judge(db, *change));
-                    let done = matches!(result, Ok(Outcome::Done));
-                    if done {
-                        self.counters.commits.fetch_add(1, Ordering::Relaxed);
-                    }
-                    if done && kept == Kept::Soon {
-                        reply(answer, result, None);
-                        continue;
-                    }
-                    written |= done;
-                    answers.push(Box::new(move |failed| reply(answer, result, failed)));
-                }
-                Request::Audit(suspects, mending, answer) => {
-                    let result = match mending {
-                        // A look is answered by a store that refuses writes, too.
-                        Mending::No => audit::confirm(&self.db, &suspects),
-                        Mending::Yes => self.guarded(false, |db| audit::mend(db, &suspects)),
-                    };
-                    written |= mending == Mending::Yes && result.is_ok();
-                    answers.push(Box::new(move |failed| reply(answer, result, failed)));
+                match kept {
+                    Kept::Soon if done => reply(answer, result, None),
+                    _ => self.answer(answer, result, done),
                 }
             }
+            Request::Audit(suspects, Mending::No, answer) if self.is_poisoned() => {
+                // A look is answered by a store that refuses writes, too.
+                reply(answer, audit::confirm(&self.db, &suspects), None);
+            }
+            Request::Audit(suspects, mending, answer) => {
+                let result = match mending {
+                    Mending::No => audit::confirm(&self.db, &suspects),
+                    Mending::Yes => self.guarded(false, |db| audit::mend(db, &suspects)),
+                };
+                let written = mending == Mending::Yes && result.is_ok();
+                self.answer(answer, result, written);
+            }
         }
-        let failed = if written { self.make_durable() } else { None };
-        for answer in answers {
-            answer(failed.clone());
+    }
+
+    /// Answers once all that was written until now is durable; at once if nothing was judged.
+    fn answer<T: Send + 'static>(&self, answer: Answer<T>, result: Result<T>, written: bool) {
+        if matches!(result, Err(StoreError::Poisoned)) {
+            return reply(answer, result, None);
         }
+        let give = Box::new(move |failed: Option<&str>| reply(answer, result, failed));
+        self.syncer.hold(Held { written, give });
+    }
+
+    fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
     }
 
     fn guarded<T>(
@@ -210,14 +227,14 @@ impl State {
         grows: bool,
         judge: impl FnOnce(&sled::Db) -> Result<Judged<T>>,
     ) -> Result<T> {
-        if self.poisoned {
+        if self.is_poisoned() {
             return Err(StoreError::Poisoned);
         }
         self.room.check(grows)?;
-        let Self { db, disk, .. } = self;
+        let Self { db, write, .. } = self;
         let done = catch_unwind(AssertUnwindSafe(|| {
             let (answer, batch) = judge(db)?;
-            let written = batch.map_or(Ok(()), |batch| (disk.write)(db, batch));
+            let written = batch.map_or(Ok(()), |batch| write(db, batch));
             Ok((answer, written))
         }));
         match done {
@@ -225,7 +242,7 @@ impl State {
             // What could not be judged wrote nothing.
             Ok(Err(error)) => Err(error),
             Ok(Ok((_, Err(error)))) => {
-                self.poisoned = true;
+                self.poisoned.store(true, Ordering::Release);
                 tracing::error!(%error, "the store could not write; it refuses writes until reopened");
                 Err(StoreError::Unsure {
                     step: "its write",
@@ -233,7 +250,7 @@ impl State {
                 })
             }
             Err(_) => {
-                self.poisoned = true;
+                self.poisoned.store(true, Ordering::Release);
                 Err(StoreError::damaged_file(
                     &self.folder,
                     "sled panicked on a write",
@@ -241,59 +258,16 @@ impl State {
             }
         }
     }
-
-    fn make_durable(&mut self) -> Option<String> {
-        self.counters.syncs.fetch_add(1, Ordering::Relaxed);
-        let synced = catch_unwind(AssertUnwindSafe(|| (self.disk.sync)(&self.db)));
-        let error = match synced {
-            Ok(Ok(())) => return None,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "sled panicked".to_owned(),
-        };
-        self.poisoned = true;
-        tracing::error!(
-            error,
-            "the store could not be made durable; it refuses writes until reopened"
-        );
-        Some(error)
-    }
 }
 
-fn reply<T>(answer: Answer<T>, result: Result<T>, failed: Option<String>) {
+fn reply<T>(answer: Answer<T>, result: Result<T>, failed: Option<&str>) {
     let result = match failed {
         Some(reason) => Err(StoreError::Unsure {
             step: "its sync",
-            reason,
+            reason: reason.to_owned(),
         }),
         None => result,
     };
     // A caller that has gone does not want the answer.
     let _ = answer.send(result);
-}
-
-/// Makes all that was written durable: `sled::Db::flush` hands the log to the kernel without an fsync, so the log's file
-/// is synced after it, and so is each file that holds a large page.
-pub(crate) fn sync_to(folder: &Path) -> Sync {
-    let (log, blobs) = (folder.join("db"), folder.join("blobs"));
-    Box::new(move |db| {
-        db.flush().map_err(std::io::Error::other)?;
-        let mut large = false;
-        let found = match std::fs::read_dir(&blobs) {
-            // sled makes the folder with the first of them.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            found => Some(found?),
-        };
-        for blob in found.into_iter().flatten() {
-            large = true;
-            match File::open(blob?.path()) {
-                // sled removes such a file by itself once its page has been written again.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                blob => blob?.sync_all()?,
-            }
-        }
-        if large {
-            File::open(&blobs)?.sync_all()?;
-        }
-        File::open(&log)?.sync_data()
-    })
 }
