@@ -62,6 +62,12 @@ impl Ticket {
         Ok(())
     }
 
+    /// Whether its end changes what the label of the head tells, or undoes such an end. All others have labelled what they
+    /// made.
+    fn labels_head_at_its_end(&self) -> bool {
+        matches!(self.operation.intent, Intent::Snapshot { .. })
+    }
+
     /// What the operation's caller is told when a forced delete takes its place.
     fn overtaken(&self) -> Error {
         Error::WorkspaceBusy {
@@ -273,27 +279,46 @@ impl Core {
         apply: impl Fn(&mut WorkspaceRecord) + Send + Sync,
     ) -> Result<WorkspaceRecord, Error> {
         let (account, id) = (&ticket.record.account, ticket.record.id);
+        let after = |before: &WorkspaceRecord| {
+            let mut record = before.clone();
+            record.operation = None;
+            apply(&mut record);
+            record
+        };
         let _change = self.changes.read().await;
+        let labelling = match ticket.labels_head_at_its_end() {
+            true => Some(self.labelling.lock(id).await),
+            false => None,
+        };
         let ended = self.update_known(ticket.verb, &ticket.record, |before| {
             if before.operation.as_ref().map(|operation| operation.id) != Some(ticket.operation.id)
             {
                 return Err(ticket.overtaken());
             }
-            let mut record = before.clone();
-            record.operation = None;
-            apply(&mut record);
+            let record = after(before);
             let step = Step::visible(record).with_snapshots(snapshots.clone());
             let step = step.with_draft(draft.clone());
             Ok(Some(if soon { step.soon() } else { step }))
         });
-        let record = ended.await?;
-        // The volumes were labelled for this change. Another may have come between, and a snapshot changes what the head's
-        // label tells.
-        let is_next = record.version == ticket.record.version + 1;
-        if !is_next || matches!(ticket.operation.intent, Intent::Snapshot { .. }) {
+        let expected = after(&ticket.record);
+        let (ended, is_labelled) = tokio::join!(ended, self.label_ahead(ticket, &expected));
+        drop(labelling);
+        let record = ended?;
+        // The labels are those of the next change, and another may have come between.
+        if !is_labelled || record.version != ticket.record.version + 1 {
             self.relabel(account, id).await;
         }
         Ok(record)
+    }
+
+    /// Labels the head as the record will be, beside the commit that makes it so. Answers whether the label is right if
+    /// that commit is the next. Nobody else may label the head meanwhile.
+    async fn label_ahead(&self, ticket: &Ticket, after: &WorkspaceRecord) -> bool {
+        !ticket.labels_head_at_its_end()
+            || self
+                .label_head(ticket.verb, after.head, after)
+                .await
+                .is_ok()
     }
 
     /// Takes a failed operation's intent off the record, removes what it made, and gives the failure back.

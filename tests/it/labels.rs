@@ -164,3 +164,25 @@ async fn label_of_the_last_of_racing_renames_stands() {
     let name = record(&bench, id).await.name.unwrap();
     assert_eq!(head_label(&bench, id).await["name"], name.as_str());
 }
+
+/// The head is labelled beside the last commit of a snapshot, as that was expected to be.
+#[tokio::test]
+async fn head_tells_the_last_name_and_the_snapshot_when_a_rename_races_that() {
+    let bench = Bench::new().await;
+    let id = bench.sandbox("first").await.id;
+    let gate = bench.steps.gate("commit_soon");
+    let account = bench.account.clone();
+    let taking = tokio::spawn(async move { account.create_snapshot(id, "s", Force::No).await });
+    gate.reached().await;
+    let account = bench.account.clone();
+    let renaming = tokio::spawn(async move { account.set_name(id, "last").await });
+    while record(&bench, id).await.name.unwrap().as_str() != "last" {
+        tokio::task::yield_now().await;
+    }
+    gate.open();
+    let taken = taking.await.unwrap().unwrap();
+    renaming.await.unwrap().unwrap();
+    let label = head_label(&bench, id).await;
+    assert_eq!(label["name"], "last");
+    assert_eq!(label["base_snapshot"], taken.id.to_string());
+}
