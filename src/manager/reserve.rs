@@ -201,7 +201,8 @@ impl Core {
 
     /// Removes volumes that nothing needs, on the word of a change that is durable.
     ///
-    /// Nobody waits for the disk: until they are gone durably, their reservation tells recovery of them.
+    /// Nobody waits for the disk: until they are gone durably, their reservation tells recovery of them. That is written
+    /// before the next change, which lets go of them.
     pub(super) async fn remove_volumes(
         &self,
         verb: &'static str,
@@ -215,14 +216,20 @@ impl Core {
             reserved: self.reservations(volumes),
             released: Vec::new(),
         };
-        let turn = self.reserved.last.lock().await;
-        self.reserved.ids().leaving.extend(volumes);
-        let _: Outcome = self.apply_soon(verb, change).await?;
-        drop(turn);
-        for volume in volumes {
-            let removed = self.volume.remove(*volume).await;
-            removed.map_err(|error| Error::storage(verb, error))?;
-        }
+        let note = async {
+            let _turn = self.reserved.last.lock().await;
+            self.reserved.ids().leaving.extend(volumes);
+            self.apply_soon(verb, change).await
+        };
+        let remove = async {
+            for volume in volumes {
+                self.volume.remove(*volume).await?;
+            }
+            Ok(())
+        };
+        let (noted, removed) = tokio::join!(note, remove);
+        removed.map_err(|error| Error::storage(verb, error))?;
+        let _: Outcome = noted?;
         let removed = {
             let mut ids = self.reserved.ids();
             ids.removed.extend(in_hand.keep());
