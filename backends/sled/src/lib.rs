@@ -14,6 +14,7 @@ mod read;
 mod room;
 mod syncer;
 mod transfer;
+mod watch;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ use crate::closing::Closing;
 pub use crate::encoding::codec;
 use crate::error::{Result, StoreError};
 use crate::lock::FolderLock;
+use crate::watch::{Calls, Watch};
 use crate::writer::{Counters, Disk, Kept, Request, Writer};
 
 /// Metadata in a sled store.
@@ -64,8 +66,10 @@ use crate::writer::{Counters, Disk, Kept, Request, Writer};
 ///   that went back behind its last opening. Only a copy or an export brings records back.
 #[derive(Debug)]
 pub struct SledMetadata {
-    // Dropped in this order: the writer ends, sled closes, and only then is the lock let go.
+    // Dropped in this order: the writer ends, then the watch, sled closes, and only then is the lock let go.
     writer: Writer,
+    _watch: Watch,
+    calls: Arc<Calls>,
     db: Closing,
     counters: Arc<Counters>,
     folder: PathBuf,
@@ -110,8 +114,8 @@ impl SledMetadata {
         &self,
         read: impl FnOnce(&sled::Db) -> Result<T> + Send + 'static,
     ) -> Result<T, BackendError> {
-        let db = self.db.clone();
-        blocking(self.folder.clone(), move || read(&db)).await
+        let (db, calls) = (self.db.clone(), Arc::clone(&self.calls));
+        blocking(self.folder.clone(), move || calls.during(|| read(&db))).await
     }
 
     /// Looks for faults beside the writer, and has it look again at what was found: it alone knows that nothing is being

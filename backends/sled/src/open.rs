@@ -15,6 +15,7 @@ use crate::encoding::{Format, decode, encode};
 use crate::error::{Result, StoreError};
 use crate::lock::FolderLock;
 use crate::marker::{Marker, sync_folder};
+use crate::watch::{Calls, Watch};
 use crate::writer::{Counters, Disk, Writer};
 use crate::{SledMetadata, keys, leftovers};
 
@@ -45,15 +46,30 @@ pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata> {
     if marker.is_none() {
         // A new store is there after a power cut only if the folders that name its files are on the disk. The marker
         // comes last, so that from then on a store without records is a damaged one.
-        (disk.sync)(&db).map_err(&io)?;
+        disk.make_durable(&db).map_err(&io)?;
         Marker { store, closings: 0 }.write(folder).map_err(&io)?;
         sync_folder(folder.parent()).map_err(&io)?;
     }
     let counters = Arc::new(Counters::default());
-    let writer = Writer::start(db.clone(), disk, Arc::clone(&counters), folder.to_owned());
+    let calls = Arc::new(Calls::default());
+    let waker = db.clone();
+    let watch = Watch::start(Arc::clone(&calls), move || {
+        // Who is woken is told of the error.
+        let _ = waker.flush();
+    });
+    let watch = watch.map_err(&io)?;
+    let writer = Writer::start(
+        db.clone(),
+        disk,
+        Arc::clone(&counters),
+        Arc::clone(&calls),
+        folder.to_owned(),
+    );
     let writer = writer.map_err(&io)?;
     Ok(SledMetadata {
         writer,
+        _watch: watch,
+        calls,
         db: Closing::new(db),
         counters,
         folder: folder.to_owned(),
@@ -202,7 +218,7 @@ mod tests {
             // The first sync is that of a new store.
             drop(open(folder.path(), Disk::of(folder.path())).unwrap());
             let ((entered, begun), (end, ended)) = (channel(), channel());
-            let sync: Sync = Box::new(move |_| {
+            let sync: Sync = Box::new(move || {
                 entered.send(()).map_err(std::io::Error::other)?;
                 ended.recv().map_err(std::io::Error::other)?
             });
@@ -298,7 +314,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         drop(open(folder.path(), Disk::of(folder.path())).unwrap());
         let mut syncs = 0;
-        let sync: Sync = Box::new(move |_| {
+        let sync: Sync = Box::new(move || {
             syncs += 1;
             if syncs == 2 {
                 Err(std::io::Error::other("the disk is gone"))

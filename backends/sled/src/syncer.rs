@@ -6,22 +6,28 @@ use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use crate::error::{Result, StoreError};
+use crate::watch::Calls;
 
-/// How what was written is made durable.
-pub(crate) type Sync = Box<dyn FnMut(&sled::Db) -> io::Result<()> + Send>;
+/// How sled's log is handed to the kernel.
+pub(crate) type Flush = Box<dyn FnMut(&sled::Db) -> io::Result<()> + Send>;
+
+/// How what the kernel was handed is made durable.
+pub(crate) type Sync = Box<dyn FnMut() -> io::Result<()> + Send>;
+
+/// Gives an answer; or, if the disk could not sync, the reason.
+pub(crate) type Give = Box<dyn FnOnce(Option<&str>) + Send>;
 
 /// An answer that waits for the disk.
 pub(crate) struct Held {
     /// Whether something was written for it.
     pub(crate) written: bool,
-    /// Gives it; or, if the disk could not sync, why.
-    pub(crate) give: Box<dyn FnOnce(Option<&str>) + Send>,
+    pub(crate) give: Give,
 }
 
 /// The syncing thread's end that the writer holds.
@@ -33,7 +39,11 @@ pub(crate) struct Syncer {
 /// What the syncing thread works with.
 pub(crate) struct Syncing {
     pub(crate) db: sled::Db,
+    pub(crate) flush: Flush,
     pub(crate) sync: Sync,
+    /// Held while the log is written to or handed over. sled keeps the two apart by a lock for which its readers wait, too.
+    pub(crate) log: Arc<Mutex<()>>,
+    pub(crate) calls: Arc<Calls>,
     /// How often it has synced.
     pub(crate) syncs: Arc<AtomicU64>,
     /// Set after a failure, since nobody knows then what is on the disk and the kernel forgets the failure: nothing is
@@ -91,7 +101,12 @@ impl Syncing {
     }
 
     fn try_sync(&mut self) -> Option<String> {
-        let synced = catch_unwind(AssertUnwindSafe(|| (self.sync)(&self.db)));
+        let synced = catch_unwind(AssertUnwindSafe(|| {
+            let log = lock(&self.log);
+            self.calls.during(|| (self.flush)(&self.db))?;
+            drop(log);
+            (self.sync)()
+        }));
         let error = match synced {
             Ok(Ok(())) => return None,
             Ok(Err(error)) => error.to_string(),
@@ -106,12 +121,21 @@ impl Syncing {
     }
 }
 
-/// Makes all that was written durable: `sled::Db::flush` hands the log to the kernel without an fsync, so the log's file
-/// is synced after it, and so is each file that holds a large page.
+pub(crate) fn lock(log: &Mutex<()>) -> MutexGuard<'_, ()> {
+    // It guards nothing that a panic could leave half done: a store after one refuses writes.
+    log.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Hands the log to the kernel.
+pub(crate) fn flush() -> Flush {
+    Box::new(|db| db.flush().map(drop).map_err(io::Error::other))
+}
+
+/// Makes durable what the kernel was handed: `sled::Db::flush` does no fsync, so the log's file is synced after it, and so
+/// is each file that holds a large page.
 pub(crate) fn sync_to(folder: &Path) -> Sync {
     let (log, blobs) = (folder.join("db"), folder.join("blobs"));
-    Box::new(move |db| {
-        db.flush().map_err(io::Error::other)?;
+    Box::new(move || {
         let mut large = false;
         let found = match std::fs::read_dir(&blobs) {
             // sled makes the folder with the first of them.

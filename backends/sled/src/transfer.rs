@@ -15,7 +15,7 @@ use workdisk::model::{
 use crate::encoding::{decode, encode};
 use crate::error::{Result, StoreError};
 use crate::marker::Marker;
-use crate::syncer::sync_to;
+use crate::writer::Disk;
 use crate::{SledMetadata, apply, blocking, keys};
 
 /// How many lines are written to the store at a time.
@@ -156,11 +156,11 @@ fn import(db: &Db, folder: &Path, from: &mut impl BufRead) -> Result<()> {
         ));
     }
     let unsynced = StoreError::io("make the import durable");
-    let mut sync = sync_to(folder);
+    let mut disk = Disk::of(folder);
     let mut format = apply::format(db)?;
     format.incomplete = true;
     db.insert(keys::FORMAT, encode(&format)?)?;
-    sync(db).map_err(&unsynced)?;
+    disk.make_durable(db).map_err(&unsynced)?;
 
     let mut lines = Lines::default();
     for (number, line) in from.lines().enumerate() {
@@ -193,13 +193,13 @@ fn import(db: &Db, folder: &Path, from: &mut impl BufRead) -> Result<()> {
     }
     db.apply_batch(lines.batch)?;
     // Nothing is complete before all of it is on the disk.
-    sync(db).map_err(&unsynced)?;
+    disk.make_durable(db).map_err(&unsynced)?;
     Marker { store, closings: 0 }
         .write(folder)
         .map_err(&unsynced)?;
     (format.store, format.generation, format.incomplete) = (store, generation, false);
     db.insert(keys::FORMAT, encode(&format)?)?;
-    sync(db).map_err(&unsynced)
+    disk.make_durable(db).map_err(&unsynced)
 }
 
 /// What was read of an export so far.

@@ -3,9 +3,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
@@ -16,7 +16,8 @@ use crate::apply::{self, Judged, begin, forget_receipts, judge, take_back};
 use crate::audit::{self, Mending, Suspect};
 use crate::error::{Result, StoreError};
 use crate::room::Room;
-use crate::syncer::{Held, Sync, Syncer, Syncing, sync_to};
+use crate::syncer::{Flush, Held, Sync, Syncer, Syncing, flush, lock, sync_to};
+use crate::watch::Calls;
 
 type Answer<T> = oneshot::Sender<Result<T>>;
 
@@ -52,6 +53,7 @@ pub(crate) type Write = Box<dyn FnMut(&sled::Db, sled::Batch) -> sled::Result<()
 /// What touches the disk, for tests to break.
 pub(crate) struct Disk {
     pub(crate) write: Write,
+    pub(crate) flush: Flush,
     pub(crate) sync: Sync,
 }
 
@@ -60,8 +62,15 @@ impl Disk {
     pub(crate) fn of(folder: &Path) -> Self {
         Self {
             write: Box::new(|db, batch| db.apply_batch(batch)),
+            flush: flush(),
             sync: sync_to(folder),
         }
+    }
+
+    /// Makes all that was written durable, while nobody writes.
+    pub(crate) fn make_durable(&mut self, db: &sled::Db) -> std::io::Result<()> {
+        (self.flush)(db)?;
+        (self.sync)()
     }
 }
 
@@ -77,13 +86,18 @@ impl Writer {
         db: sled::Db,
         disk: Disk,
         counters: Arc<Counters>,
+        calls: Arc<Calls>,
         folder: PathBuf,
     ) -> std::io::Result<Self> {
         let (requests, waiting) = channel();
         let poisoned = Arc::new(AtomicBool::new(false));
+        let log = Arc::new(Mutex::new(()));
         let syncer = Syncer::start(Syncing {
             db: db.clone(),
+            flush: disk.flush,
             sync: disk.sync,
+            log: Arc::clone(&log),
+            calls: Arc::clone(&calls),
             syncs: Arc::clone(&counters.syncs),
             poisoned: Arc::clone(&poisoned),
             failed: None,
@@ -91,8 +105,10 @@ impl Writer {
         let state = State {
             db,
             write: disk.write,
+            log,
             syncer,
             counters,
+            calls,
             room: Room::in_folder(&folder),
             folder,
             poisoned,
@@ -125,8 +141,11 @@ impl Drop for Writer {
 struct State {
     db: sled::Db,
     write: Write,
+    /// Held while something is written.
+    log: Arc<Mutex<()>>,
     syncer: Syncer,
     counters: Arc<Counters>,
+    calls: Arc<Calls>,
     room: Room,
     folder: PathBuf,
     /// After a failed write or sync nobody knows what is on the disk: nothing is written any more until the store is opened
@@ -231,12 +250,14 @@ impl State {
             return Err(StoreError::Poisoned);
         }
         self.room.check(grows)?;
-        let Self { db, write, .. } = self;
-        let done = catch_unwind(AssertUnwindSafe(|| {
+        let Self { db, write, log, .. } = self;
+        let act = || {
             let (answer, batch) = judge(db)?;
+            let _log = lock(log);
             let written = batch.map_or(Ok(()), |batch| write(db, batch));
             Ok((answer, written))
-        }));
+        };
+        let done = catch_unwind(AssertUnwindSafe(|| self.calls.during(act)));
         match done {
             Ok(Ok((answer, Ok(())))) => Ok(answer),
             // What could not be judged wrote nothing.
