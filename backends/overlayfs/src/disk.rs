@@ -98,6 +98,17 @@ impl Disk {
         self.step("remove", name, || remove_tree(&at, &path, || false))
     }
 
+    /// Removes a folder that holds nothing, or nothing but an empty folder of that name.
+    pub(crate) fn remove_empty(&self, at: impl AsFd, name: &str, inner: &str) -> Result<()> {
+        let remove = |name: &str| fs::unlinkat(&at, name, AtFlags::REMOVEDIR);
+        self.step("remove the folder", name, || {
+            match remove(&format!("{name}/{inner}")) {
+                Ok(()) | Err(Errno::NOENT) => remove(name),
+                Err(errno) => Err(errno),
+            }
+        })
+    }
+
     /// Makes the names in a folder durable.
     pub(crate) fn sync(&self, folder: impl AsFd, name: &str) -> Result<()> {
         self.durable("make durable", name, || fs::fsync(&folder))

@@ -101,6 +101,11 @@ impl Sweep {
         self.wanted.store(true, Ordering::SeqCst);
     }
 
+    /// Whether something was noted that nobody has looked for.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::SeqCst)
+    }
+
     /// Takes the duty if there is something to do and nobody else has it.
     ///
     /// Whoever has had it asks again: what was noted in between was left to him.

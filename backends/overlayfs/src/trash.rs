@@ -40,13 +40,15 @@ impl Store {
     /// The folder of the trash may have to grow for the name; on a full disk there is room for it once the trash is empty.
     pub(crate) fn throw_away(&self, from: impl AsFd, name: &str) -> Result<()> {
         let fresh = format!("trash-{}", Uuid::new_v4());
-        match self.disk.rename(&from, name, &self.trash, &fresh) {
+        let thrown = match self.disk.rename(&from, name, &self.trash, &fresh) {
             Err(error) if error.is_full() => {
                 self.empty_trash()?;
                 self.disk.rename(&from, name, &self.trash, &fresh)
             }
             answer => answer,
-        }
+        };
+        self.sweep.want();
+        thrown
     }
 
     /// As [`throw_away`](Self::throw_away), as far as that works: the next opening finds what stays in staging.

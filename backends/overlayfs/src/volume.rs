@@ -69,6 +69,7 @@ impl OverlayVolume {
         let volume = Self {
             open: Arc::new(open),
         };
+        volume.open.store.sweep.want();
         volume.sweep_later();
         volume.sweep_labels_later();
         Ok(volume)
@@ -90,17 +91,17 @@ impl OverlayVolume {
         let answer = spawn_blocking(move || act(&open.store))
             .await
             .map_err(OverlayError::Panicked)?;
-        if answer.is_err() {
-            self.sweep_later();
-        }
+        self.sweep_later();
         Ok(answer?)
     }
 
-    /// Empties the trash in the background. Errors are told by [`Volume::reclaim`], which tries again.
+    /// Empties the trash in the background if something came there. Errors are told by [`Volume::reclaim`], which tries
+    /// again.
     fn sweep_later(&self) {
-        let store = Arc::clone(&self.open.store);
-        store.sweep.want();
-        drop(spawn_blocking(move || store.serve_sweep()));
+        if self.open.store.sweep.is_wanted() {
+            let store = Arc::clone(&self.open.store);
+            drop(spawn_blocking(move || store.serve_sweep()));
+        }
     }
 
     /// Makes the merges that are due in the background.
@@ -159,7 +160,6 @@ impl Volume for OverlayVolume {
 
     async fn freeze(&self, id: VolumeId, frozen: VolumeId) -> Result<(), BackendError> {
         self.run(move |store| store.freeze(id, frozen)).await?;
-        self.sweep_later();
         self.merge_later();
         Ok(())
     }
@@ -185,9 +185,7 @@ impl Volume for OverlayVolume {
     }
 
     async fn remove(&self, id: VolumeId) -> Result<(), BackendError> {
-        self.run(move |store| store.remove(id)).await?;
-        self.sweep_later();
-        Ok(())
+        self.run(move |store| store.remove(id)).await
     }
 
     async fn status(&self, id: VolumeId) -> Result<Option<VolumeStatus>, BackendError> {

@@ -123,9 +123,13 @@ impl Store {
         }
     }
 
-    /// The work folder of a layer that is no upper one any more holds nothing of worth.
+    /// The work folder of a layer that is no upper one any more holds nothing of worth, and after an overlay that was
+    /// unmounted in order nothing but an empty folder.
     fn drop_work(&self, layer: &LayerId) {
         let work = layer.work();
+        if self.disk.remove_empty(&self.layers, &work, "work").is_ok() {
+            return;
+        }
         if matches!(exists(&self.layers, &work), Ok(true))
             && let Err(error) = self.throw_away(&self.layers, &work)
         {
