@@ -5,6 +5,7 @@ pub mod error;
 pub mod github;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod journal;
 pub mod manager;
 pub mod metadata;
 pub mod model;

@@ -112,8 +112,9 @@ impl Core {
         }
         let mut target = source.clone();
         let admitted = self.admit(VERB, account, &mut target, &Wish::CloneHead);
-        let record = admitted.await?.record;
-        self.check_free(account, name).await?;
+        let (admitted, free) = tokio::join!(admitted, self.check_free(account, name));
+        let record = admitted?.record;
+        free?;
         let (source, frozen) = match self.frozen_head(&record).await? {
             Some(frozen) => (record, frozen),
             None => self.freeze_head(account, target).await?,

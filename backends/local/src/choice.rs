@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use workdisk::error::{BackendError, Error};
+use workdisk::journal::Journal;
 use workdisk::volume::Volume;
 use workdisk_directory::DirectoryVolume;
-use workdisk_overlayfs::OverlayVolume;
+use workdisk_overlayfs::{OverlayOptions, OverlayVolume};
 
 const VERB: &str = "open the data folder";
 const OVERLAYFS: &str = "overlayfs";
@@ -48,12 +49,14 @@ impl VolumeChoice {
 pub(crate) async fn open_volume(
     folder: &Path,
     preference: VolumePreference,
+    journal: Option<Journal>,
 ) -> Result<(Arc<dyn Volume>, VolumeChoice), Error> {
     let choice = choose(folder, preference).await?;
     let storage = |error| Error::storage(VERB, error);
     let root = folder.join(choice.backend);
     let volume: Arc<dyn Volume> = if choice.backend == OVERLAYFS {
-        Arc::new(OverlayVolume::open(root).await.map_err(storage)?)
+        let options = OverlayOptions::new(root).with_journal(journal);
+        Arc::new(OverlayVolume::open_with(options).await.map_err(storage)?)
     } else {
         Arc::new(DirectoryVolume::open(root).await.map_err(storage)?)
     };

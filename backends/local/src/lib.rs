@@ -79,7 +79,7 @@ pub async fn open_with(
     })?;
     let metadata = SledMetadata::open(folder.join("metadata")).await;
     let metadata = metadata.map_err(|error| Error::storage(VERB, error))?;
-    let (store, volume) = choice::open_volume(&folder, preference).await?;
+    let (store, volume) = choice::open_volume(&folder, preference, metadata.journal()).await?;
     let manager = set_up(WorkspaceManager::builder(Arc::new(metadata), store))
         .open()
         .await?;

@@ -47,7 +47,7 @@ pub async fn rebuild(folder: impl AsRef<Path>) -> Result<Rebuilt, Error> {
         let reason = format!("there are no volumes in {}", folder.display());
         return Err(Error::InvalidRequest { reason });
     }
-    let (volume, _) = choice::open_volume(folder, VolumePreference::Best).await?;
+    let (volume, _) = choice::open_volume(folder, VolumePreference::Best, None).await?;
     let (metadata, part) = (folder.join("metadata"), folder.join(PART));
     refuse_if_known(&metadata, &volume).await?;
     // What is left of an attempt is made again, from the same labels.

@@ -7,8 +7,9 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
+use workdisk::journal::{Journal, Work, keeps_order};
+
 use crate::error::{OverlayError, Result};
-use crate::journal::keeps_order;
 use crate::tree::remove::remove_tree;
 
 /// Changes the store's own folders.
@@ -20,6 +21,8 @@ use crate::tree::remove::remove_tree;
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     keeps_order: bool,
+    /// What the records wait for, too.
+    journal: Option<Journal>,
     poisoned: AtomicBool,
     #[cfg(test)]
     pub(crate) faults: crate::faults::Faults,
@@ -27,11 +30,28 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// For a store in that folder.
-    pub(crate) fn of(root: impl AsFd) -> Self {
+    pub(crate) fn of(root: impl AsFd, journal: Option<Journal>) -> Self {
         Self {
-            keeps_order: keeps_order(root),
+            keeps_order: keeps_order(&root),
+            journal: journal.filter(|journal| journal.has(&root)),
             ..Self::default()
         }
+    }
+
+    /// Announces changes that end with [`publish`](Self::publish). From then on until that nothing may be waited for that
+    /// others hold until they have published.
+    pub(crate) fn begin(&self) -> Option<Work> {
+        self.journal.as_ref().map(Journal::files)
+    }
+
+    /// Makes the names in a folder durable, and with them all that was put before them in order.
+    pub(crate) fn publish(&self, work: Option<Work>, folder: impl AsFd, name: &str) -> Result<()> {
+        self.durable("make durable", name, || match work {
+            Some(work) => work
+                .sync()
+                .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO)),
+            None => fs::fsync(&folder),
+        })
     }
 
     pub(crate) fn mkdir(&self, at: impl AsFd, name: &str, mode: Mode) -> Result<()> {

@@ -29,7 +29,6 @@ mod faults;
 mod format;
 mod host;
 mod in_place;
-mod journal;
 mod layer;
 mod locks;
 mod merge;

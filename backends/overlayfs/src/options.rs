@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use workdisk::journal::Journal;
+
 /// Where the volumes are kept and how they are mounted.
 #[derive(Clone, Debug)]
 #[must_use = "options do nothing until the volumes are opened with them"]
@@ -15,6 +17,7 @@ pub struct OverlayOptions {
     pub(crate) merges_at_once: bool,
     pub(crate) sweep_rate: Option<NonZeroU32>,
     pub(crate) max_links: u64,
+    pub(crate) journal: Option<Journal>,
 }
 
 impl OverlayOptions {
@@ -52,6 +55,7 @@ impl OverlayOptions {
             merges_at_once: false,
             sweep_rate: NonZeroU32::new(Self::SWEEP_RATE),
             max_links: u64::MAX,
+            journal: None,
         }
     }
 
@@ -96,6 +100,13 @@ impl OverlayOptions {
     /// full do not wait for the rate: until they are done everything is deleted as fast as it goes.
     pub fn with_sweep_rate(mut self, files_a_second: Option<NonZeroU32>) -> Self {
         self.sweep_rate = files_a_second;
+        self
+    }
+
+    /// Makes what a call changes durable together with the records that are written at the same time, if those are on the
+    /// same file system.
+    pub fn with_journal(mut self, journal: Option<Journal>) -> Self {
+        self.journal = journal;
         self
     }
 

@@ -4,6 +4,7 @@ use rustix::fd::AsFd;
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use uuid::Uuid;
+use workdisk::journal::Work;
 
 use crate::disk::open_dir;
 use crate::error::{OverlayError, Result};
@@ -124,13 +125,18 @@ impl<'a> Staged<'a> {
 
     /// Makes a volume refer to the layer, instead of to another if it is there already. One step: the volume is as before
     /// or has the layer, and durably so. An error after that step leaves the volume with the layer.
-    pub(crate) fn give_to(mut self, folder: impl AsFd, volume: &str) -> Result<()> {
+    pub(crate) fn give_to(
+        mut self,
+        folder: impl AsFd,
+        volume: &str,
+        work: Option<Work>,
+    ) -> Result<()> {
         let disk = &self.store.disk;
         if let Some(reference) = &self.reference {
             disk.rename(&self.store.staging, reference, &folder, volume)?;
         }
         self.reference = None;
-        disk.sync(&folder, "the volumes")
+        disk.publish(work, &folder, "the volumes")
     }
 }
 

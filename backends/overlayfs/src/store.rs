@@ -91,7 +91,7 @@ impl OpenStore {
         )
         .map_err(failed("open"))?;
         let lock = take_lock(&root_fd, &root)?;
-        let disk = Disk::of(&root_fd);
+        let disk = Disk::of(&root_fd, options.journal.clone());
         for name in FOLDERS {
             match disk.mkdir(&root_fd, name, Mode::RWXU) {
                 Err(error) if error.errno() != Some(Errno::EXIST) => return Err(error),

@@ -25,6 +25,7 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 use workdisk::Metadata;
 use workdisk::error::BackendError;
+use workdisk::journal::Journal;
 use workdisk::metadata::{
     Change, Generation, MetadataFault, Outcome, RecordPosition, SessionPosition,
 };
@@ -70,6 +71,7 @@ pub struct SledMetadata {
     writer: Writer,
     _watch: Watch,
     calls: Arc<Calls>,
+    journal: Option<Journal>,
     db: Closing,
     counters: Arc<Counters>,
     folder: PathBuf,
@@ -107,6 +109,12 @@ impl SledMetadata {
             commits: self.counters.commits.load(Ordering::Relaxed),
             syncs: self.counters.syncs.load(Ordering::Relaxed),
         }
+    }
+
+    /// The journal of the file system in which the store is, if that keeps all changes in order: volumes in the same one wait
+    /// for the disk together with the records.
+    pub fn journal(&self) -> Option<Journal> {
+        self.journal.clone()
     }
 
     /// Reads in a thread that may block. A panic of sled is an error of the store.
@@ -175,7 +183,8 @@ impl Metadata for SledMetadata {
     }
 
     async fn commit(&self, change: Change) -> Result<Outcome, BackendError> {
-        self.ask(|answer| Request::Commit(Box::new(change), Kept::Now, answer))
+        let work = self.journal.as_ref().map(Journal::records);
+        self.ask(|answer| Request::Commit(Box::new(change), Kept::Now(work), answer))
             .await
     }
 

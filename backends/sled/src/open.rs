@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use workdisk::journal::Journal;
 use workdisk::model::{StoreId, UNICODE_VERSION};
 
 use crate::closing::Closing;
@@ -24,6 +25,9 @@ const LAYOUT: u32 = 1;
 
 /// sled lets go of its own lock some milliseconds after it is dropped.
 const SLED_LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// The file of sled's log.
+pub(crate) const LOG: &str = "db";
 
 /// How many bytes of pages sled keeps in memory beside its index of them. Left to itself it keeps a gibibyte, which a
 /// listing of a million workspaces fills; the kernel has the file in its own cache anyway.
@@ -51,6 +55,7 @@ pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata> {
         sync_folder(folder.parent()).map_err(&io)?;
     }
     let counters = Arc::new(Counters::default());
+    let journal = Journal::of(folder.join(LOG)).map_err(&io)?;
     let calls = Arc::new(Calls::default());
     let waker = db.clone();
     let watch = Watch::start(Arc::clone(&calls), move || {
@@ -63,6 +68,7 @@ pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata> {
         disk,
         Arc::clone(&counters),
         Arc::clone(&calls),
+        journal.clone(),
         folder.to_owned(),
     );
     let writer = writer.map_err(&io)?;
@@ -70,6 +76,7 @@ pub(crate) fn open(folder: &Path, mut disk: Disk) -> Result<SledMetadata> {
         writer,
         _watch: watch,
         calls,
+        journal,
         db: Closing::new(db),
         counters,
         folder: folder.to_owned(),
@@ -218,7 +225,7 @@ mod tests {
             // The first sync is that of a new store.
             drop(open(folder.path(), Disk::of(folder.path())).unwrap());
             let ((entered, begun), (end, ended)) = (channel(), channel());
-            let sync: Sync = Box::new(move || {
+            let sync: Sync = Box::new(move |_| {
                 entered.send(()).map_err(std::io::Error::other)?;
                 ended.recv().map_err(std::io::Error::other)?
             });
@@ -314,7 +321,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         drop(open(folder.path(), Disk::of(folder.path())).unwrap());
         let mut syncs = 0;
-        let sync: Sync = Box::new(move || {
+        let sync: Sync = Box::new(move |_| {
             syncs += 1;
             if syncs == 2 {
                 Err(std::io::Error::other("the disk is gone"))

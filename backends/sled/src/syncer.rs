@@ -11,14 +11,17 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
+use workdisk::journal::{Journal, Work};
+
 use crate::error::{Result, StoreError};
+use crate::open::LOG;
 use crate::watch::Calls;
 
 /// How sled's log is handed to the kernel.
 pub(crate) type Flush = Box<dyn FnMut(&sled::Db) -> io::Result<()> + Send>;
 
 /// How what the kernel was handed is made durable.
-pub(crate) type Sync = Box<dyn FnMut() -> io::Result<()> + Send>;
+pub(crate) type Sync = Box<dyn FnMut(Option<Work>) -> io::Result<()> + Send>;
 
 /// Gives an answer; or, if the disk could not sync, the reason.
 pub(crate) type Give = Box<dyn FnOnce(Option<&str>) + Send>;
@@ -27,6 +30,8 @@ pub(crate) type Give = Box<dyn FnOnce(Option<&str>) + Send>;
 pub(crate) struct Held {
     /// Whether something was written for it.
     pub(crate) written: bool,
+    /// What others in the file system wait for.
+    pub(crate) work: Option<Work>,
     pub(crate) give: Give,
 }
 
@@ -41,6 +46,7 @@ pub(crate) struct Syncing {
     pub(crate) db: sled::Db,
     pub(crate) flush: Flush,
     pub(crate) sync: Sync,
+    pub(crate) journal: Option<Journal>,
     /// Held while the log is written to or handed over. sled keeps the two apart by a lock for which its readers wait, too.
     pub(crate) log: Arc<Mutex<()>>,
     pub(crate) calls: Arc<Calls>,
@@ -81,9 +87,15 @@ impl Syncer {
 impl Syncing {
     fn serve(&mut self, waiting: &Receiver<Held>) {
         while let Ok(first) = waiting.recv() {
-            let group: Vec<Held> = std::iter::once(first).chain(waiting.try_iter()).collect();
+            let mut group: Vec<Held> = std::iter::once(first).chain(waiting.try_iter()).collect();
+            let mut works = group.iter_mut().filter_map(|answer| answer.work.take());
+            let work = works.next();
+            // One arrives for all.
+            works.for_each(drop);
             if group.iter().any(|answer| answer.written) {
-                self.make_durable();
+                self.make_durable(work);
+            } else {
+                drop(work);
             }
             for answer in group {
                 (answer.give)(self.failed.as_deref());
@@ -92,20 +104,21 @@ impl Syncing {
     }
 
     /// Makes all that was written durable, unless that has failed before. Answers why it failed.
-    pub(crate) fn make_durable(&mut self) -> Option<&str> {
+    pub(crate) fn make_durable(&mut self, work: Option<Work>) -> Option<&str> {
         if self.failed.is_none() {
             self.syncs.fetch_add(1, Ordering::Relaxed);
-            self.failed = self.try_sync();
+            let work = work.or_else(|| self.journal.as_ref().map(Journal::records));
+            self.failed = self.try_sync(work);
         }
         self.failed.as_deref()
     }
 
-    fn try_sync(&mut self) -> Option<String> {
+    fn try_sync(&mut self, work: Option<Work>) -> Option<String> {
         let synced = catch_unwind(AssertUnwindSafe(|| {
             let log = lock(&self.log);
             self.calls.during(|| (self.flush)(&self.db))?;
             drop(log);
-            (self.sync)()
+            (self.sync)(work)
         }));
         let error = match synced {
             Ok(Ok(())) => return None,
@@ -134,8 +147,8 @@ pub(crate) fn flush() -> Flush {
 /// Makes durable what the kernel was handed: `sled::Db::flush` does no fsync, so the log's file is synced after it, and so
 /// is each file that holds a large page.
 pub(crate) fn sync_to(folder: &Path) -> Sync {
-    let (log, blobs) = (folder.join("db"), folder.join("blobs"));
-    Box::new(move || {
+    let (log, blobs) = (folder.join(LOG), folder.join("blobs"));
+    Box::new(move |work| {
         let mut large = false;
         let found = match std::fs::read_dir(&blobs) {
             // sled makes the folder with the first of them.
@@ -153,6 +166,9 @@ pub(crate) fn sync_to(folder: &Path) -> Sync {
         if large {
             File::open(&blobs)?.sync_all()?;
         }
-        File::open(&log)?.sync_data()
+        match work {
+            Some(work) => work.sync(),
+            None => File::open(&log)?.sync_data(),
+        }
     })
 }

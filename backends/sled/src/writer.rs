@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
+use workdisk::journal::{Journal, Work};
 use workdisk::metadata::{Change, Generation, MetadataFault, Outcome};
 use workdisk::model::Timestamp;
 
@@ -32,10 +33,10 @@ pub(crate) enum Request {
 }
 
 /// When a change is durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Kept {
     /// Before it is answered.
-    Now,
+    Now(Option<Work>),
     /// With the next that is durable before it is answered.
     Soon,
 }
@@ -70,7 +71,7 @@ impl Disk {
     /// Makes all that was written durable, while nobody writes.
     pub(crate) fn make_durable(&mut self, db: &sled::Db) -> std::io::Result<()> {
         (self.flush)(db)?;
-        (self.sync)()
+        (self.sync)(None)
     }
 }
 
@@ -87,6 +88,7 @@ impl Writer {
         disk: Disk,
         counters: Arc<Counters>,
         calls: Arc<Calls>,
+        journal: Option<Journal>,
         folder: PathBuf,
     ) -> std::io::Result<Self> {
         let (requests, waiting) = channel();
@@ -96,6 +98,7 @@ impl Writer {
             db: db.clone(),
             flush: disk.flush,
             sync: disk.sync,
+            journal,
             log: Arc::clone(&log),
             calls: Arc::clone(&calls),
             syncs: Arc::clone(&counters.syncs),
@@ -174,7 +177,7 @@ impl State {
         };
         let mut syncing = self.syncer.end()?;
         let Some(marker) = marker else { return Ok(()) };
-        if let Some(reason) = syncing.make_durable() {
+        if let Some(reason) = syncing.make_durable(None) {
             let (step, reason) = ("its closing", reason.to_owned());
             return Err(StoreError::Unsure { step, reason });
         }
@@ -210,7 +213,8 @@ impl State {
                 }
                 match kept {
                     Kept::Soon if done => reply(answer, result, None),
-                    _ => self.answer(answer, result, done),
+                    Kept::Soon => self.answer(answer, result, false),
+                    Kept::Now(work) => self.answer_after(answer, result, done, work),
                 }
             }
             Request::Audit(suspects, Mending::No, answer) if self.is_poisoned() => {
@@ -228,13 +232,27 @@ impl State {
         }
     }
 
-    /// Answers once all that was written until now is durable; at once if nothing was judged.
     fn answer<T: Send + 'static>(&self, answer: Answer<T>, result: Result<T>, written: bool) {
+        self.answer_after(answer, result, written, None);
+    }
+
+    /// Answers once all that was written until now is durable; at once if nothing was judged.
+    fn answer_after<T: Send + 'static>(
+        &self,
+        answer: Answer<T>,
+        result: Result<T>,
+        written: bool,
+        work: Option<Work>,
+    ) {
         if matches!(result, Err(StoreError::Poisoned)) {
             return reply(answer, result, None);
         }
         let give = Box::new(move |failed: Option<&str>| reply(answer, result, failed));
-        self.syncer.hold(Held { written, give });
+        self.syncer.hold(Held {
+            written,
+            work,
+            give,
+        });
     }
 
     fn is_poisoned(&self) -> bool {

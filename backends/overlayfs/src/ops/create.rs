@@ -30,9 +30,9 @@ impl Store {
 
     /// The volume exists from the moment when its name refers to the layer, which is complete and durable by then.
     fn new_active(&self, volume: VolumeId, parent: Option<LayerId>) -> Result<()> {
-        let name = volume.to_string();
+        let (name, work) = (volume.to_string(), self.disk.begin());
         let layer = self.stage_upper(parent.as_ref(), parent.as_ref())?;
-        let done = layer.give_to(&self.active, &name);
+        let done = layer.give_to(&self.active, &name, work);
         match done {
             Ok(()) => {
                 self.saved.add(volume);

@@ -28,7 +28,9 @@ impl Store {
             if let Some(parent) = chain.get(1)
                 && self.is_unchanged(&upper, parent)?
             {
-                return self.name_frozen(parent, frozen, || self.disk.sync(&self.frozen, "frozen"));
+                let work = self.disk.begin();
+                let publish = || self.disk.publish(work, &self.frozen, "frozen");
+                return self.name_frozen(parent, frozen, publish);
             }
             self.freeze_upper(volume, frozen, &chain)
         })
@@ -46,7 +48,7 @@ impl Store {
         tracing::info!(%volume, %upper, "finishing a freeze that was interrupted");
         let layer = self.stage_upper(Some(&upper), Some(&upper))?;
         let fresh = layer.id;
-        layer.give_to(&self.active, &volume.to_string())?;
+        layer.give_to(&self.active, &volume.to_string(), None)?;
         self.drop_work(&upper);
         Ok(fresh)
     }
@@ -85,10 +87,11 @@ impl Store {
         let merged = self.merged_at_once(chain)?;
         let is_merged = merged.is_some();
         let base = merged.as_ref().map_or(upper, |merged| merged.id);
+        let work = self.disk.begin();
         let next = self.stage_upper(Some(&base), Some(&upper))?;
         drop(merged);
         self.name_frozen(&upper, frozen, || self.disk.order(&self.frozen, "frozen"))?;
-        if let Err(error) = next.give_to(&self.active, &volume.to_string()) {
+        if let Err(error) = next.give_to(&self.active, &volume.to_string(), work) {
             self.undo_name(VolumeKind::Frozen, &frozen.to_string());
             return Err(error);
         }
