@@ -3,11 +3,15 @@
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 
 use crate::Result;
 use crate::state::State;
+
+/// A process that has not ended by then never will.
+const HANGS: Duration = Duration::from_secs(300);
 
 /// A process of this program, which reads from its input what the store holds before it begins.
 pub(crate) struct Own {
@@ -72,11 +76,20 @@ impl Own {
         Ok(text.trim().to_owned())
     }
 
-    /// Waits for its end, and answers what it said, or its complaint if it failed.
+    /// Waits for its end, and answers what it said, or its complaint if it failed. One that hangs has failed.
     pub(crate) fn end(mut self) -> Result<String> {
-        match self.child.wait()? {
-            status if status.success() => self.said(),
-            status => Err(format!("{status}: {}", self.complaint()?).into()),
+        let begin = Instant::now();
+        loop {
+            match self.child.try_wait()? {
+                Some(status) if status.success() => return self.said(),
+                Some(status) => return Err(format!("{status}: {}", self.complaint()?).into()),
+                None if begin.elapsed() > HANGS => {
+                    self.child.kill()?;
+                    self.child.wait()?;
+                    return Err(format!("it hung: {}", self.complaint()?).into());
+                }
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
         }
     }
 }
