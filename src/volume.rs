@@ -248,6 +248,43 @@ pub trait Volume: fmt::Debug + Send + Sync + 'static {
     /// [`Busy`](crate::BackendErrorKind::Busy) if the volume is mounted, or if anything can still write to it.
     async fn freeze(&self, id: VolumeId, frozen: VolumeId) -> Result<(), BackendError>;
 
+    /// As [`create`](Self::create), with a label beside the volume. After an error the volume may be there without it.
+    ///
+    /// # Errors
+    /// Those of [`set_label`](Self::set_label), too.
+    async fn create_labelled(&self, id: VolumeId, label: &str) -> Result<(), BackendError> {
+        self.create(id).await?;
+        self.set_label(id, label).await
+    }
+
+    /// As [`fork`](Self::fork), with a label beside the new volume. After an error it may be there without it.
+    ///
+    /// # Errors
+    /// Those of [`set_label`](Self::set_label), too.
+    async fn fork_labelled(
+        &self,
+        parent: VolumeId,
+        id: VolumeId,
+        label: &str,
+    ) -> Result<(), BackendError> {
+        self.fork(parent, id).await?;
+        self.set_label(id, label).await
+    }
+
+    /// As [`freeze`](Self::freeze), with a label beside the new volume. After an error it may be there without it.
+    ///
+    /// # Errors
+    /// Those of [`set_label`](Self::set_label), too.
+    async fn freeze_labelled(
+        &self,
+        id: VolumeId,
+        frozen: VolumeId,
+        label: &str,
+    ) -> Result<(), BackendError> {
+        self.freeze(id, frozen).await?;
+        self.set_label(frozen, label).await
+    }
+
     /// Where [`mount`](Self::mount) puts a volume: the same at every call, whether or not it is mounted or exists.
     fn path(&self, id: VolumeId) -> PathBuf;
 
@@ -361,6 +398,28 @@ impl<V: Volume + ?Sized> Volume for Arc<V> {
 
     async fn freeze(&self, id: VolumeId, frozen: VolumeId) -> Result<(), BackendError> {
         (**self).freeze(id, frozen).await
+    }
+
+    async fn create_labelled(&self, id: VolumeId, label: &str) -> Result<(), BackendError> {
+        (**self).create_labelled(id, label).await
+    }
+
+    async fn fork_labelled(
+        &self,
+        parent: VolumeId,
+        id: VolumeId,
+        label: &str,
+    ) -> Result<(), BackendError> {
+        (**self).fork_labelled(parent, id, label).await
+    }
+
+    async fn freeze_labelled(
+        &self,
+        id: VolumeId,
+        frozen: VolumeId,
+        label: &str,
+    ) -> Result<(), BackendError> {
+        (**self).freeze_labelled(id, frozen, label).await
     }
 
     fn path(&self, id: VolumeId) -> PathBuf {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::account::Account;
 use super::core::{ATTEMPTS, Core};
 use super::create::Head;
+use super::label::Label;
 use super::once::Turn;
 use super::options::CloneWorkspace;
 use super::target::Target;
@@ -221,9 +222,9 @@ impl Core {
         if self.frozen_head(record).await?.is_some() {
             return Ok(());
         }
-        let froze = self.volume.freeze(record.head, frozen).await;
-        froze.map_err(|error| Error::storage(VERB, error))?;
-        self.label_frozen_head(VERB, record, frozen).await
+        let label = Label::of_frozen_head(record, self.now()).text();
+        let froze = self.volume.freeze_labelled(record.head, frozen, &label);
+        froze.await.map_err(|error| Error::storage(VERB, error))
     }
 
     fn record_of_clone(&self, origin: &Origin, options: &CloneWorkspace) -> WorkspaceRecord {

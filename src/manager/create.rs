@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::core::{Core, Step};
+use super::label::Label;
 use super::operation::Ticket;
 use super::options::CreateWorkspace;
 use crate::error::{BackendError, Error};
@@ -164,14 +165,14 @@ impl Core {
         record: &WorkspaceRecord,
         head: Head,
     ) -> Result<(), Error> {
+        let label = Label::of_head(record, self.now()).text();
         let made = match head {
             #[cfg(feature = "github")]
             Head::Later => return Ok(()),
-            Head::Empty => self.volume.create(record.head).await,
-            Head::ForkOf(parent) => self.volume.fork(parent, record.head).await,
+            Head::Empty => self.volume.create_labelled(record.head, &label).await,
+            Head::ForkOf(parent) => self.volume.fork_labelled(parent, record.head, &label).await,
         };
-        made.map_err(|error| Error::storage(verb, error))?;
-        self.label_head(verb, record.head, record).await
+        made.map_err(|error| Error::storage(verb, error))
     }
 
     /// Removes a workspace that could not be made, and gives the failure back.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::core::Core;
+use super::label::Label;
 use super::options::RestoreSnapshot;
 use super::outcome::base_on;
 use super::target::Target;
@@ -89,10 +90,10 @@ impl Core {
         if let Some(saved) = save_head_as {
             self.freeze_as(VERB, record, saved).await?;
         }
-        let forked = self.volume.fork(snapshot.volume, head).await;
-        forked.map_err(|error| Error::storage(VERB, error))?;
         let mut after = record.clone();
         base_on(&mut after, snapshot.id);
-        self.label_head(VERB, head, &after).await
+        let label = Label::of_head(&after, self.now()).text();
+        let forked = self.volume.fork_labelled(snapshot.volume, head, &label);
+        forked.await.map_err(|error| Error::storage(VERB, error))
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::core::{ATTEMPTS, Core, Step};
+use super::label::Label;
 use super::once::snapshot_made;
 use super::options::Force;
 use super::pages;
@@ -125,9 +126,11 @@ impl Core {
         record: &WorkspaceRecord,
         snapshot: &SnapshotRecord,
     ) -> Result<(), Error> {
-        let froze = self.volume.freeze(record.head, snapshot.volume).await;
-        froze.map_err(|error| Error::storage(verb, error))?;
-        self.label_snapshot(verb, record, snapshot).await
+        let label = Label::of_snapshot(record, snapshot, self.now()).text();
+        let froze = self
+            .volume
+            .freeze_labelled(record.head, snapshot.volume, &label);
+        froze.await.map_err(|error| Error::storage(verb, error))
     }
 
     async fn delete_snapshot(

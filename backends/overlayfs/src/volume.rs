@@ -151,15 +151,45 @@ impl Volume for OverlayVolume {
     }
 
     async fn create(&self, id: VolumeId) -> Result<(), BackendError> {
-        self.run(move |store| store.create(id)).await
+        self.run(move |store| store.create(id, None)).await
+    }
+
+    async fn create_labelled(&self, id: VolumeId, label: &str) -> Result<(), BackendError> {
+        let label = label.to_owned();
+        self.run(move |store| store.create(id, Some(&label))).await
     }
 
     async fn fork(&self, parent: VolumeId, id: VolumeId) -> Result<(), BackendError> {
-        self.run(move |store| store.fork(parent, id)).await
+        self.run(move |store| store.fork(parent, id, None)).await
+    }
+
+    async fn fork_labelled(
+        &self,
+        parent: VolumeId,
+        id: VolumeId,
+        label: &str,
+    ) -> Result<(), BackendError> {
+        let label = label.to_owned();
+        self.run(move |store| store.fork(parent, id, Some(&label)))
+            .await
     }
 
     async fn freeze(&self, id: VolumeId, frozen: VolumeId) -> Result<(), BackendError> {
-        self.run(move |store| store.freeze(id, frozen)).await?;
+        self.run(move |store| store.freeze(id, frozen, None))
+            .await?;
+        self.merge_later();
+        Ok(())
+    }
+
+    async fn freeze_labelled(
+        &self,
+        id: VolumeId,
+        frozen: VolumeId,
+        label: &str,
+    ) -> Result<(), BackendError> {
+        let label = label.to_owned();
+        self.run(move |store| store.freeze(id, frozen, Some(&label)))
+            .await?;
         self.merge_later();
         Ok(())
     }

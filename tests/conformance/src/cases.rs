@@ -233,6 +233,8 @@ macro_rules! for_each_volume_case {
                 label_of_any_text_is_kept
                 label_is_replaced_by_the_next
                 label_that_is_too_long_is_invalid
+                volume_that_is_made_with_a_label_has_it
+                volume_is_not_made_over_another_with_its_label
                 absent_volume_takes_no_label
                 removed_volume_takes_its_label_along
                 fork_and_frozen_volume_begin_without_a_label

@@ -265,7 +265,7 @@ mod tests {
                 std::fs::write(path.join(number.to_string()), "content").unwrap();
                 volumes.unmount(active).await.unwrap();
                 // Not by the volume's own call, which would have the merge made at any time from now on.
-                volumes.store().freeze(active, *frozen).unwrap();
+                volumes.store().freeze(active, *frozen, None).unwrap();
             }
             Self {
                 _folder: folder,

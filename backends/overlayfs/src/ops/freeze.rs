@@ -12,7 +12,12 @@ use crate::store::{Store, exists, is_empty};
 use crate::tree::attributes::same_attributes;
 
 impl Store {
-    pub(crate) fn freeze(&self, volume: VolumeId, frozen: VolumeId) -> Result<()> {
+    pub(crate) fn freeze(
+        &self,
+        volume: VolumeId,
+        frozen: VolumeId,
+        label: Option<&str>,
+    ) -> Result<()> {
         self.volumes.with(&[volume, frozen], || {
             self.must_be(volume, VolumeKind::Active)?;
             self.must_be_free(frozen)?;
@@ -30,9 +35,9 @@ impl Store {
             {
                 let work = self.disk.begin();
                 let publish = || self.disk.publish(work, &self.frozen, "frozen");
-                return self.name_frozen(parent, frozen, publish);
+                return self.name_frozen(parent, frozen, label, publish);
             }
-            self.freeze_upper(volume, frozen, &chain)
+            self.freeze_upper(volume, frozen, &chain, label)
         })
     }
 
@@ -68,11 +73,13 @@ impl Store {
         &self,
         layer: &LayerId,
         frozen: VolumeId,
+        label: Option<&str>,
         last: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         let name = frozen.to_string();
-        let done = self
-            .refer(&self.layers, layer, &self.frozen, &name)
+        let placed = label.map_or(Ok(()), |label| self.place_label(frozen, label));
+        let done = placed
+            .and_then(|()| self.refer(&self.layers, layer, &self.frozen, &name))
             .and_then(|()| last());
         if done.is_err() {
             self.undo_name(VolumeKind::Frozen, &name);
@@ -82,7 +89,13 @@ impl Store {
 
     /// Everything that can fail for want of space is done before the frozen volume gets its name; after that there are
     /// only moves.
-    fn freeze_upper(&self, volume: VolumeId, frozen: VolumeId, chain: &[LayerId]) -> Result<()> {
+    fn freeze_upper(
+        &self,
+        volume: VolumeId,
+        frozen: VolumeId,
+        chain: &[LayerId],
+        label: Option<&str>,
+    ) -> Result<()> {
         let upper = chain[0];
         let merged = self.merged_at_once(chain)?;
         let is_merged = merged.is_some();
@@ -90,7 +103,8 @@ impl Store {
         let work = self.disk.begin();
         let next = self.stage_upper(Some(&base), Some(&upper))?;
         drop(merged);
-        self.name_frozen(&upper, frozen, || self.disk.order(&self.frozen, "frozen"))?;
+        let order = || self.disk.order(&self.frozen, "frozen");
+        self.name_frozen(&upper, frozen, label, order)?;
         if let Err(error) = next.give_to(&self.active, &volume.to_string(), work) {
             self.undo_name(VolumeKind::Frozen, &frozen.to_string());
             return Err(error);

@@ -21,28 +21,33 @@ const ATTRIBUTE: &str = "trusted.workdisk.label";
 
 impl Store {
     pub(crate) fn set_label(&self, volume: VolumeId, label: &str) -> Result<()> {
+        self.volumes.with(&[volume], || {
+            self.existing(volume)?;
+            self.place_label(volume, label)
+        })
+    }
+
+    /// Puts a label beside a volume, or where one is about to be made, so that it is durable with that.
+    pub(crate) fn place_label(&self, volume: VolumeId, label: &str) -> Result<()> {
         if label.len() > MAX_LABEL {
             return Err(OverlayError::InvalidInput(format!(
                 "the label of volume {volume} has {} bytes, {MAX_LABEL} at most",
                 label.len()
             )));
         }
-        self.volumes.with(&[volume], || {
-            self.existing(volume)?;
-            let draft = format!("label-{}", Uuid::new_v4());
-            let placed = self
-                .disk
-                .file_with(&self.staging, &draft, ATTRIBUTE, label.as_bytes())
-                .and_then(|()| {
-                    let name = volume.to_string();
-                    self.disk.rename(&self.staging, &draft, &self.labels, &name)
-                });
-            if placed.is_err() {
-                // The next opening finds what stays.
-                let _ = self.disk.unlink(&self.staging, &draft);
-            }
-            placed
-        })
+        let draft = format!("label-{}", Uuid::new_v4());
+        let placed = self
+            .disk
+            .file_with(&self.staging, &draft, ATTRIBUTE, label.as_bytes())
+            .and_then(|()| {
+                let name = volume.to_string();
+                self.disk.rename(&self.staging, &draft, &self.labels, &name)
+            });
+        if placed.is_err() {
+            // The next opening finds what stays.
+            let _ = self.disk.unlink(&self.staging, &draft);
+        }
+        placed
     }
 
     pub(crate) fn label(&self, volume: VolumeId) -> Result<Option<String>> {

@@ -6,7 +6,9 @@ use workdisk::model::VolumeId;
 use workdisk::volume::MAX_LABEL;
 use workdisk::{BackendErrorKind, Volume};
 
-use super::steps::{assert_kind, create, create_with, fork, freeze, names, open, remove, write};
+use super::steps::{
+    assert_kind, create, create_with, fork, freeze, names, open, remove, within, write,
+};
 use crate::harness::VolumeHarness;
 
 async fn set(volumes: &dyn Volume, id: VolumeId, label: &str) {
@@ -60,6 +62,54 @@ pub async fn label_that_is_too_long_is_invalid<H: VolumeHarness>(harness: H) {
     let refused = volumes.set_label(id, &"x".repeat(MAX_LABEL + 1)).await;
     assert_kind(refused, BackendErrorKind::InvalidInput);
     assert_eq!(label(&volumes, id).await.as_deref(), Some("before"));
+}
+
+/// "With a label beside the volume", of each kind of making, and with the files that it has without one.
+pub async fn volume_that_is_made_with_a_label_has_it<H: VolumeHarness>(harness: H) {
+    let volumes = open(&harness).await;
+    let [first, frozen, again, forked] = [(); 4].map(|()| VolumeId::new());
+    let made = volumes.create_labelled(first, "first").await;
+    made.expect("a volume is created");
+    within(&volumes, first, |root| write(root, "file", "content")).await;
+    for (id, text) in [(frozen, "frozen"), (again, "again")] {
+        let made = volumes.freeze_labelled(first, id, text).await;
+        made.expect("an idle volume is frozen");
+    }
+    let made = volumes.fork_labelled(frozen, forked, "forked").await;
+    made.expect("a frozen volume is forked");
+    let texts = [
+        (first, "first"),
+        (frozen, "frozen"),
+        (again, "again"),
+        (forked, "forked"),
+    ];
+    for (id, text) in texts {
+        assert_eq!(label(&volumes, id).await.as_deref(), Some(text));
+    }
+    assert_eq!(within(&volumes, forked, names).await, ["file"]);
+    let long = "x".repeat(MAX_LABEL + 1);
+    let refused = volumes.create_labelled(VolumeId::new(), &long).await;
+    assert_kind(refused, BackendErrorKind::InvalidInput);
+}
+
+/// "`AlreadyExists` for a fresh id that is taken": what has it keeps its own label.
+pub async fn volume_is_not_made_over_another_with_its_label<H: VolumeHarness>(harness: H) {
+    let volumes = open(&harness).await;
+    let active = create(&volumes).await;
+    let frozen = freeze(&volumes, active).await;
+    set(&volumes, active, "before").await;
+    set(&volumes, frozen, "before").await;
+    let refused = [
+        volumes.create_labelled(active, "after").await,
+        volumes.fork_labelled(frozen, active, "after").await,
+        volumes.freeze_labelled(active, frozen, "after").await,
+    ];
+    for refused in refused {
+        assert_kind(refused, BackendErrorKind::AlreadyExists);
+    }
+    for id in [active, frozen] {
+        assert_eq!(label(&volumes, id).await.as_deref(), Some("before"));
+    }
 }
 
 /// "`NotFound` for a volume that is not there", and "`None` if it is not there".

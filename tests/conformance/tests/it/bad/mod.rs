@@ -76,6 +76,8 @@ caught! {
     label_that_stays_is_caught: KeepsTheFirstLabel => labels::label_is_replaced_by_the_next;
     label_of_the_parent_is_caught: TakesTheLabelOver => labels::fork_and_frozen_volume_begin_without_a_label;
     files_that_fill_nothing_are_caught: FillsNothing => filling::filled_volume_keeps_its_files;
+    forgotten_label_of_a_fork_is_caught: ForgetsTheLabelOfAFork => labels::volume_that_is_made_with_a_label_has_it;
+    label_of_what_is_refused_is_caught: LabelsWhatItRefusesToMake => labels::volume_is_not_made_over_another_with_its_label;
     label_left_behind_is_caught: LeavesTheLabelBehind => labels::removed_volume_takes_its_label_along;
 }
 

@@ -28,6 +28,8 @@ pub(super) enum VolumeFlaw {
     KeepsTheFirstLabel,
     TakesTheLabelOver,
     LeavesTheLabelBehind,
+    ForgetsTheLabelOfAFork,
+    LabelsWhatItRefusesToMake,
     FillsNothing,
 }
 
@@ -98,6 +100,27 @@ impl Volume for BadVolume {
 
     async fn create(&self, id: VolumeId) -> Result<(), BackendError> {
         self.inner.create(id).await
+    }
+
+    async fn create_labelled(&self, id: VolumeId, label: &str) -> Result<(), BackendError> {
+        let made = self.create(id).await;
+        if made.is_ok() || self.has(VolumeFlaw::LabelsWhatItRefusesToMake) {
+            self.set_label(id, label).await?;
+        }
+        made
+    }
+
+    async fn fork_labelled(
+        &self,
+        parent: VolumeId,
+        id: VolumeId,
+        label: &str,
+    ) -> Result<(), BackendError> {
+        self.fork(parent, id).await?;
+        if self.has(VolumeFlaw::ForgetsTheLabelOfAFork) {
+            return Ok(());
+        }
+        self.set_label(id, label).await
     }
 
     async fn fork(&self, parent: VolumeId, id: VolumeId) -> Result<(), BackendError> {
