@@ -1,10 +1,8 @@
 //! One wait for the disk for stores that share a file system.
 //!
-//! ext4 and xfs write changes of all kinds to one journal, in order, and btrfs ends a transaction of all of them, so that
-//! whoever makes one durable makes all before it so. A store of records and one of files that are on the same file system and
-//! are changed together need one such wait, and not one after the other, which a disk does not do at the same time.
-
-mod btrfs;
+//! ext4 and xfs write changes of all kinds to one journal, in order, so that whoever makes one durable makes all before it
+//! so. A store of records and one of files that are on the same file system and are changed together need one such wait, and
+//! not one after the other, which a disk does not do at the same time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,25 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use nix::sys::stat::{futimens, major, minor};
-use nix::sys::statfs::{BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, fstatfs};
+use nix::sys::statfs::{EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, fstatfs};
 use nix::sys::time::TimeSpec;
-use nix::unistd::fsync;
-
-/// How a file system keeps changes of names, sizes, modes, owners, times and attributes in order, so that a power loss keeps
-/// those made before some moment and none made later, and to make one of them durable makes all before it so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Order {
-    /// By one journal, which an `fsync` of anything writes.
-    ///
-    /// - xfs: the log is written in the order of the transactions, and recovery replays whole checkpoints of it.
-    /// - ext4 with a journal, which the kernel tells: an `fsync` commits the running transaction, in which everything since
-    ///   the last commit is. `ext2` and `ext3` have the same number.
-    Journal,
-    /// By transactions of everything, of which only the end counts: btrfs. An `fsync` there writes a log of what it is asked
-    /// for, and not of what was moved elsewhere before.
-    Transactions,
-}
 
 /// The journal of a file system, and those who are about to wait for it.
 ///
@@ -120,12 +101,11 @@ impl Journal {
     /// That the file cannot be opened or looked at.
     pub fn of(file: impl AsRef<Path>) -> io::Result<Option<Self>> {
         let file = File::open(file)?;
-        let Some(order) = Order::of(&file) else {
+        if !keeps_order(&file) {
             return Ok(None);
-        };
+        }
         let device = file.metadata()?.dev();
-        let sync = move |wanted| order.sync_with(&file, wanted);
-        Ok(Some(Self::with(device, sync)))
+        Ok(Some(Self::with(device, move |wanted| sync(&file, wanted))))
     }
 
     fn with(device: u64, sync: impl Fn(Wanted) -> io::Result<()> + Send + Sync + 'static) -> Self {
@@ -231,42 +211,33 @@ fn number(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(nix::libc::EIO)
 }
 
-impl Order {
-    /// How the file system of a file or folder keeps changes in order; `None` if it does not, or if that cannot be known.
-    pub fn of(file: &impl AsFd) -> Option<Self> {
-        match fstatfs(file).ok()?.filesystem_type() {
-            XFS_SUPER_MAGIC => Some(Self::Journal),
-            EXT4_SUPER_MAGIC => has_journal(file)?.then_some(Self::Journal),
-            BTRFS_SUPER_MAGIC => Some(Self::Transactions),
-            _ => None,
+/// For all that was changed in the file system, a change of the file's times comes last, and an `fsync` of the file ends the
+/// transaction in which that is.
+fn sync(file: &File, wanted: Wanted) -> io::Result<()> {
+    match wanted {
+        Wanted::Bytes => file.sync_data(),
+        Wanted::All => {
+            futimens(file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW)?;
+            file.sync_all()
         }
     }
+}
 
-    /// Makes durable what was changed in the file system before the last change of a folder. It blocks.
-    ///
-    /// # Errors
-    /// That the file system could not sync.
-    pub fn sync(self, folder: &impl AsFd) -> io::Result<()> {
-        match self {
-            Self::Journal => Ok(fsync(folder)?),
-            Self::Transactions => btrfs::commit(folder),
-        }
-    }
-
-    /// Makes the bytes of a file durable, or after those all that was changed in the file system: by a change of the file's
-    /// times, which comes last, and an `fsync` of the file, which ends the transaction in which that is.
-    fn sync_with(self, file: &File, wanted: Wanted) -> io::Result<()> {
-        match (wanted, self) {
-            (Wanted::Bytes, _) => file.sync_data(),
-            (Wanted::All, Self::Journal) => {
-                futimens(file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW)?;
-                file.sync_all()
-            }
-            (Wanted::All, Self::Transactions) => {
-                file.sync_data()?;
-                btrfs::commit(file)
-            }
-        }
+/// Whether the file system of a file or folder has one journal for all changes of names, sizes, modes, owners, times and
+/// attributes, so that a power loss keeps those made before some moment and none made later, and to make one of them durable
+/// makes all before it so.
+///
+/// - xfs always does: the log is written in the order of the transactions, and recovery replays whole checkpoints of it.
+/// - ext4 does if it has a journal: an `fsync` commits the running transaction, in which everything since the last commit
+///   is. The kernel tells whether there is one; `ext2` and `ext3` have the same number.
+/// - btrfs does not: an `fsync` of a folder logs that folder, and not what was moved to another one before.
+///
+/// Where it cannot be known it does not.
+pub fn keeps_order(file: &impl AsFd) -> bool {
+    match fstatfs(file).map(|system| system.filesystem_type()) {
+        Ok(XFS_SUPER_MAGIC) => true,
+        Ok(EXT4_SUPER_MAGIC) => has_journal(file).unwrap_or(false),
+        _ => false,
     }
 }
 

@@ -7,7 +7,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use workdisk::journal::{Journal, Order, Work};
+use workdisk::journal::{Journal, Work, keeps_order};
 
 use crate::error::{OverlayError, Result};
 use crate::tree::remove::remove_tree;
@@ -20,7 +20,7 @@ use crate::tree::remove::remove_tree;
 /// - Where the file system keeps changes in order, a change that must not outlive the loss of an earlier one needs no wait.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
-    order: Option<Order>,
+    keeps_order: bool,
     /// What the records wait for, too.
     journal: Option<Journal>,
     poisoned: AtomicBool,
@@ -32,7 +32,7 @@ impl Disk {
     /// For a store in that folder.
     pub(crate) fn of(root: impl AsFd, journal: Option<Journal>) -> Self {
         Self {
-            order: Order::of(&root),
+            keeps_order: keeps_order(&root),
             journal: journal.filter(|journal| journal.has(&root)),
             ..Self::default()
         }
@@ -47,17 +47,11 @@ impl Disk {
     /// Makes the names in a folder durable, and with them all that was put before them in order.
     pub(crate) fn publish(&self, work: Option<Work>, folder: impl AsFd, name: &str) -> Result<()> {
         self.durable("make durable", name, || match work {
-            Some(work) => work.sync().map_err(|error| errno(&error)),
-            None => self.sync_names(&folder),
+            Some(work) => work
+                .sync()
+                .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO)),
+            None => fs::fsync(&folder),
         })
-    }
-
-    /// Makes the names in a folder durable, and all that was put before them in order.
-    fn sync_names(&self, folder: &impl AsFd) -> Result<(), Errno> {
-        match self.order {
-            Some(order) => order.sync(folder).map_err(|error| errno(&error)),
-            None => fs::fsync(folder),
-        }
     }
 
     pub(crate) fn mkdir(&self, at: impl AsFd, name: &str, mode: Mode) -> Result<()> {
@@ -137,12 +131,7 @@ impl Disk {
 
     /// Makes the names in a folder durable.
     pub(crate) fn sync(&self, folder: impl AsFd, name: &str) -> Result<()> {
-        self.durable("make durable", name, || self.sync_names(&folder))
-    }
-
-    /// Makes a file durable, with what is in it.
-    pub(crate) fn sync_file(&self, file: impl AsFd, name: &str) -> Result<()> {
-        self.durable("make durable", name, || fs::fsync(&file))
+        self.durable("make durable", name, || fs::fsync(&folder))
     }
 
     /// Makes the names in a folder durable, and its mode, owner and attributes.
@@ -154,7 +143,7 @@ impl Disk {
     /// Sees to it that no power loss keeps a later change and loses what was changed in a folder before. Nothing of it
     /// needs to be durable until something later is made so.
     pub(crate) fn order(&self, folder: impl AsFd, name: &str) -> Result<()> {
-        if self.order.is_some() {
+        if self.keeps_order {
             return Ok(());
         }
         self.sync(folder, name)
@@ -162,7 +151,7 @@ impl Disk {
 
     /// As [`order`](Self::order), for the folder at a name.
     pub(crate) fn order_at(&self, at: impl AsFd, name: &str) -> Result<()> {
-        if self.order.is_some() {
+        if self.keeps_order {
             return Ok(());
         }
         self.sync_at(at, name)
@@ -211,10 +200,6 @@ impl Disk {
         }
         act().map_err(|errno| OverlayError::io(operation, object, errno))
     }
-}
-
-fn errno(error: &std::io::Error) -> Errno {
-    Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
 
 /// Opens a folder of the store, which is never a symbolic link.

@@ -127,7 +127,7 @@ impl Format {
         while !rest.is_empty() {
             rest = &rest[rustix::io::write(&file, rest).map_err(failed)?..];
         }
-        disk.sync_file(&file, NEXT)?;
+        disk.sync(&file, NEXT)?;
         disk.rename(&root, NEXT, &root, FILE)?;
         disk.sync(&root, "the root folder")
     }

@@ -85,26 +85,6 @@ impl LoopDisk {
     /// # Errors
     /// A reason to skip, where the machine lacks something or refuses.
     pub fn new(kind: FileSystem, mib: u64) -> Result<Self, Skip> {
-        Self::made(kind, mib, |_| Ok(()))
-    }
-
-    /// An ext4 without a journal, which keeps no order of changes.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn without_journal(mib: u64) -> Result<Self, Skip> {
-        Self::made(FileSystem::Ext4, mib, |image| {
-            run(Command::new("tune2fs")
-                .args(["-O", "^has_journal"])
-                .arg(image))
-        })
-    }
-
-    fn made(
-        kind: FileSystem,
-        mib: u64,
-        change: impl FnOnce(&Path) -> Result<(), Skip>,
-    ) -> Result<Self, Skip> {
         let folder = tempfile::tempdir().map_err(no_disk)?;
         let (image, point) = (folder.path().join("image"), folder.path().join("disk"));
         fs::create_dir(&point).map_err(no_disk)?;
@@ -112,7 +92,6 @@ impl LoopDisk {
             .and_then(|file| file.set_len(mib.max(kind.least_mib()) << 20))
             .map_err(no_disk)?;
         kind.make(&image)?;
-        change(&image)?;
         run(Command::new("mount")
             .args(["-o", "loop"])
             .args([&image, &point]))?;
