@@ -26,6 +26,7 @@ mod histories;
 #[cfg(feature = "github")]
 mod import;
 mod isolation;
+mod journal;
 mod labels;
 mod listing;
 mod names;
