@@ -171,12 +171,13 @@ impl State {
     /// marker.
     fn close(mut self) -> Result<()> {
         let marker = match self.counters.syncs.load(Ordering::Relaxed) {
-            0 => None,
-            _ if self.is_poisoned() => None,
-            _ => Some(self.guarded(false, apply::close)?),
+            0 => Ok(None),
+            _ if self.is_poisoned() => Ok(None),
+            _ => self.guarded(false, apply::close).map(Some),
         };
+        // Whatever came of it, the other thread lets go of the store.
         let mut syncing = self.syncer.end()?;
-        let Some(marker) = marker else { return Ok(()) };
+        let Some(marker) = marker? else { return Ok(()) };
         if let Some(reason) = syncing.make_durable(None) {
             let (step, reason) = ("its closing", reason.to_owned());
             return Err(StoreError::Unsure { step, reason });
