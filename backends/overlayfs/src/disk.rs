@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
-
 use workdisk::journal::{Journal, Work, keeps_order};
 
 use crate::error::{OverlayError, Result};
@@ -46,11 +45,12 @@ impl Disk {
 
     /// Makes the names in a folder durable, and with them all that was put before them in order.
     pub(crate) fn publish(&self, work: Option<Work>, folder: impl AsFd, name: &str) -> Result<()> {
-        self.durable("make durable", name, || match work {
-            Some(work) => work
-                .sync()
-                .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO)),
-            None => fs::fsync(&folder),
+        let Some(work) = work else {
+            return self.sync(folder, name);
+        };
+        self.durable("make durable", name, || {
+            work.sync()
+                .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
         })
     }
 

@@ -50,9 +50,10 @@ use crate::writer::{Counters, Disk, Kept, Request, Writer};
 ///
 /// # Durability
 /// A change is durable against power loss when it is answered: one thread writes, and another syncs the log once for all
-/// changes that wait, together with volumes that share its [`journal`](Self::journal). A read can see a change that is not durable yet, up to one sync before it is. What is
-/// committed to be kept soon is synced with the next change that is waited for, or when the store is closed. After a failed write or sync
-/// every write is refused until the store is opened again; reads and [`export`](Self::export) go on.
+/// changes that wait, together with volumes that share its [`journal`](Self::journal). A read can see a change that is not
+/// durable yet, up to one sync before it is. What is committed to be kept soon is synced with the next change that is waited
+/// for, or when the store is closed. After a failed write or sync every write is refused until the store is opened again;
+/// reads and [`export`](Self::export) go on.
 ///
 /// # A full disk
 /// With less than 8 MiB free, an insertion is refused as [`Full`](workdisk::BackendErrorKind::Full); other changes go on, at
