@@ -42,7 +42,7 @@ impl Store {
     ) -> Result<()> {
         let (name, work) = (volume.to_string(), self.disk.begin());
         let layer = self.stage_upper(parent.as_ref(), parent.as_ref())?;
-        let placed = label.map_or(Ok(()), |label| self.place_label(volume, label));
+        let placed = self.place_label(volume, label);
         let done = placed.and_then(|()| layer.give_to(&self.active, &name, work));
         match done {
             Ok(()) => {

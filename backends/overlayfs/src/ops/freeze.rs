@@ -77,8 +77,8 @@ impl Store {
         last: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         let name = frozen.to_string();
-        let placed = label.map_or(Ok(()), |label| self.place_label(frozen, label));
-        let done = placed
+        let done = self
+            .place_label(frozen, label)
             .and_then(|()| self.refer(&self.layers, layer, &self.frozen, &name))
             .and_then(|()| last());
         if done.is_err() {

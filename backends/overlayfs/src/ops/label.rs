@@ -23,12 +23,13 @@ impl Store {
     pub(crate) fn set_label(&self, volume: VolumeId, label: &str) -> Result<()> {
         self.volumes.with(&[volume], || {
             self.existing(volume)?;
-            self.place_label(volume, label)
+            self.place_label(volume, Some(label))
         })
     }
 
-    /// Puts a label beside a volume, or where one is about to be made, so that it is durable with that.
-    pub(crate) fn place_label(&self, volume: VolumeId, label: &str) -> Result<()> {
+    /// Puts a label, if there is one, beside a volume or where one is about to be made, so that it is durable with that.
+    pub(crate) fn place_label(&self, volume: VolumeId, label: Option<&str>) -> Result<()> {
+        let Some(label) = label else { return Ok(()) };
         if label.len() > MAX_LABEL {
             return Err(OverlayError::InvalidInput(format!(
                 "the label of volume {volume} has {} bytes, {MAX_LABEL} at most",
