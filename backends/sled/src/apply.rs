@@ -146,8 +146,7 @@ fn update(
     if name_is_taken(db, record)? {
         return Ok(Outcome::NameTaken);
     }
-    take_indexes_away(batch, &before);
-    put_record(batch, record)?;
+    replace_record(batch, &before, record)?;
     change_snapshots(db, batch, record.id, snapshots)
 }
 
@@ -245,9 +244,10 @@ pub(crate) fn forget_receipts(db: &Db, before: Timestamp, limit: usize) -> Resul
 }
 
 fn remove(db: &Db, batch: &mut Batch, record: &WorkspaceRecord) -> Result<Outcome> {
-    take_indexes_away(batch, record);
     batch.remove(keys::record(&record.account, record.id));
-    batch.remove(keys::account(record.id));
+    for (key, _) in entries_of(record) {
+        batch.remove(key);
+    }
     for entry in db.scan_prefix(keys::snapshots(record.id)) {
         let (key, bytes) = entry?;
         take_snapshot_away(batch, record.id, &decode(&key, &bytes)?);
@@ -279,6 +279,24 @@ pub(crate) fn put_record(batch: &mut Batch, record: &WorkspaceRecord) -> Result<
     Ok(())
 }
 
+/// Puts a record in the place of an earlier one of the workspace. Of the indexes only what differs is written: most changes
+/// touch none, and each entry is in a page of its own.
+fn replace_record(
+    batch: &mut Batch,
+    before: &WorkspaceRecord,
+    record: &WorkspaceRecord,
+) -> Result<()> {
+    batch.insert(keys::record(&record.account, record.id), encode(record)?);
+    let (before, after) = (entries_of(before), entries_of(record));
+    for (key, _) in before.iter().filter(|entry| !after.contains(entry)) {
+        batch.remove(&**key);
+    }
+    for (key, value) in after.into_iter().filter(|entry| !before.contains(entry)) {
+        batch.insert(key, value);
+    }
+    Ok(())
+}
+
 /// A record's entries in the indexes.
 pub(crate) fn entries_of(record: &WorkspaceRecord) -> Vec<Entry> {
     let account = record.account.as_str().as_bytes();
@@ -294,16 +312,6 @@ pub(crate) fn entries_of(record: &WorkspaceRecord) -> Vec<Entry> {
         entries.push((keys::session(position), account.to_vec()));
     }
     entries
-}
-
-fn take_indexes_away(batch: &mut Batch, record: &WorkspaceRecord) {
-    if let Some(name) = &record.name {
-        batch.remove(keys::name(&record.account, name.key(), record.id));
-    }
-    batch.remove(keys::in_flight(record.id));
-    if let Some(position) = session_position(record) {
-        batch.remove(keys::session(position));
-    }
 }
 
 /// Puts a snapshot with its places in the indexes.
@@ -368,4 +376,74 @@ fn snapshot_behind(
     let key = [keys::snapshots(workspace), sequence.to_vec()].concat();
     // A reader can come between the index and what it points to, when that is just being removed.
     db.get(&key)?.map(|bytes| decode(&key, &bytes)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use workdisk::model::{AccountId, SessionType, VolumeId, WorkspaceName};
+
+    use super::*;
+
+    fn named(record: &WorkspaceRecord, name: &str) -> WorkspaceRecord {
+        let mut next = record.clone();
+        next.version += 1;
+        next.name = Some(WorkspaceName::parse(name).unwrap());
+        next
+    }
+
+    /// Makes a change, and answers the keys that it writes or removes.
+    fn written(db: &Db, change: Change) -> BTreeSet<Vec<u8>> {
+        let mut events = db.watch_prefix(vec![]);
+        let (outcome, batch) = judge(db, change).unwrap();
+        assert_eq!(outcome, Outcome::Done);
+        db.apply_batch(batch.unwrap()).unwrap();
+        let events = std::iter::from_fn(|| events.next_timeout(Duration::ZERO).ok());
+        events.map(|event| event.key().to_vec()).collect()
+    }
+
+    fn update(record: &WorkspaceRecord) -> Change {
+        Change::Update {
+            expected: record.version - 1,
+            record: record.clone(),
+            snapshots: Vec::new(),
+            receipt: None,
+        }
+    }
+
+    /// Every entry of the indexes was written again by each change of the record.
+    #[test]
+    fn change_writes_the_record_and_what_differs_in_the_indexes() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = sled::open(folder.path()).unwrap();
+        let account = AccountId::parse("a").unwrap();
+        let (id, head) = (WorkspaceId::new(), VolumeId::new());
+        let now = Timestamp::from_unix_micros(0);
+        let mut record = WorkspaceRecord::new(id, account.clone(), SessionType::Browser, head, now);
+        record.name = Some(WorkspaceName::parse("one").unwrap());
+        let name = |name| keys::name(&account, &NameKey::of(name), id);
+        let own = keys::record(&account, id);
+        let inserted = Change::Insert {
+            record: record.clone(),
+        };
+        let all = [own.clone(), keys::account(id), name("one")];
+        assert_eq!(written(&db, inserted), BTreeSet::from(all));
+
+        let recased = named(&record, "ONE");
+        assert_eq!(
+            written(&db, update(&recased)),
+            BTreeSet::from([own.clone()])
+        );
+
+        let mut renamed = named(&recased, "two");
+        renamed.discard = vec![VolumeId::new()];
+        let changed = [own, name("one"), name("two"), keys::in_flight(id)];
+        assert_eq!(written(&db, update(&renamed)), BTreeSet::from(changed));
+        assert_eq!(
+            stored(&db, &keys::record(&account, id)).unwrap(),
+            Some(renamed)
+        );
+    }
 }
