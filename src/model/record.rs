@@ -24,6 +24,8 @@ use crate::error::Failure;
 /// - `head` is an active volume that no other record names. Every other volume id that a record holds is frozen or on
 ///   its way out.
 /// - `operation` and `session` are never set together.
+///
+/// What is not set is left out where it is written by `serde`, and need not be there where it is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WorkspaceRecord {
@@ -36,28 +38,38 @@ pub struct WorkspaceRecord {
     /// Counts the changes that a caller can see.
     pub revision: u64,
     /// Its name, unique in the account by its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<WorkspaceName>,
     /// What sessions it takes.
     pub session_type: SessionType,
     /// The image of a sandbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageRef>,
     /// Whether it is meant to be cloned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub template: bool,
     /// What it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
     /// The disk that sessions mount.
     pub head: VolumeId,
     /// A frozen volume with the head's bytes, for clones to start from. `None` as soon as the head may differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen_head: Option<VolumeId>,
     /// Volumes that nothing needs any more and that are still to be removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub discard: Vec<VolumeId>,
     /// What is being done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
     /// What made it fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
     /// The running session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionRecord>,
     /// The session before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_session: Option<SessionId>,
     /// The greatest fencing epoch that was given away.
     pub epoch: u64,
@@ -66,12 +78,16 @@ pub struct WorkspaceRecord {
     /// The sequence number of the next snapshot.
     pub next_sequence: u64,
     /// The snapshot that the files last started from, or were last saved as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_snapshot: Option<SnapshotId>,
     /// Whether the head's files are still exactly those of `base_snapshot`, which is then still there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub at_base: bool,
     /// When the files were last made durable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved_at: Option<Timestamp>,
     /// The bytes on disk that the files take, those shared with others included, when they were last measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,
     /// When it was created.
     pub created_at: Timestamp,

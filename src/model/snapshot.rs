@@ -22,10 +22,12 @@ pub struct SnapshotRecord {
     /// The frozen volume that holds its files.
     pub volume: VolumeId,
     /// The snapshot that the files had last started from, or been saved as, when it was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<SnapshotId>,
     /// When it was taken.
     pub created_at: Timestamp,
     /// The bytes on disk that its files take, those shared with others included, once measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,
 }
 

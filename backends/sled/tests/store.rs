@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::json;
 use workdisk::error::{BackendErrorKind, ErrorCode, Failure};
 use workdisk::metadata::{Change, Metadata, Outcome, SnapshotChange};
 use workdisk::model::{
@@ -300,7 +301,7 @@ async fn line_that_no_store_could_have_exported_is_refused() {
     let hostile = [
         text.replace(r#""text":"Straße""#, r#""text":"over\u001b[2J""#),
         text.replace(r#""text":"snapshot 1""#, r#""text":"""#),
-        text.replace(r#""image":null"#, r#""image":"../../etc""#),
+        text.replace(r#""head":"#, r#""image":"../../etc","head":"#),
         twice(1, r#""workspaces":2,"snapshots":1"#),
         twice(2, r#""workspaces":1,"snapshots":2"#),
     ];
@@ -442,12 +443,31 @@ async fn folder_that_was_there_is_closed_to_other_users() {
     assert_eq!(mode & 0o777, 0o700);
 }
 
+/// The lines of an export without what is not set, which the first releases wrote down as well.
+fn told(export: &str) -> Vec<serde_json::Value> {
+    fn strip(value: &mut serde_json::Value) {
+        if let Some(fields) = value.as_object_mut() {
+            fields.retain(|_, value| {
+                strip(value);
+                let unset = [json!(null), json!(false), json!([])];
+                !unset.contains(value)
+            });
+        }
+    }
+    let line = |line| {
+        let mut line = serde_json::from_str(line).unwrap();
+        strip(&mut line);
+        line
+    };
+    export.lines().map(line).collect()
+}
+
 /// Stores that were written by each version of the encoding, with an export of what is in them. `examples/fixture.rs` made
 /// them.
 #[tokio::test]
 async fn store_of_every_version_opens_with_all_its_records() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    for version in ["version-1", "version-1-receipt"] {
+    for version in ["version-1", "version-1-receipt", "version-1-short"] {
         let folder = tempfile::tempdir().unwrap();
         copy(&fixtures.join(version), &folder.path().join("store"));
         let store = SledMetadata::open(folder.path().join("store"))
@@ -459,7 +479,8 @@ async fn store_of_every_version_opens_with_all_its_records() {
             .await
             .unwrap();
         let expected = fs::read_to_string(fixtures.join(format!("{version}.jsonl"))).unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+        let exported = fs::read_to_string(&file).unwrap();
+        assert_eq!(told(&exported), told(&expected));
 
         let new = SledMetadata::open(folder.path().join("new")).await.unwrap();
         let new = new
@@ -467,7 +488,7 @@ async fn store_of_every_version_opens_with_all_its_records() {
             .await
             .unwrap();
         new.export(fs::File::create(&file).unwrap()).await.unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+        assert_eq!(fs::read_to_string(&file).unwrap(), exported);
         // What is found by an index is still found.
         let account = AccountId::parse("acme").unwrap();
         let key = WorkspaceName::parse("STRASSE").unwrap().key().clone();
