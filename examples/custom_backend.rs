@@ -115,16 +115,25 @@ impl Records {
         })
     }
 
+    /// Notes reservations instead of earlier ones of the same volumes.
+    fn note(&mut self, reserved: Vec<Reservation>) {
+        self.reservations
+            .retain(|old| reserved.iter().all(|it| it.volume != old.volume));
+        self.reservations.extend(reserved);
+        self.reservations.sort_by_key(|it| it.volume);
+    }
+
     /// Judges a change in the order that the contract gives, and applies it if the answer is `Done`.
     fn apply(&mut self, change: Change) -> Result<Outcome> {
-        let (expected, record, changes, receipt) = match change {
-            Change::Insert { record } => (0, record, Vec::new(), None),
+        let (expected, record, changes, receipt, noted) = match change {
+            Change::Insert { record } => (0, record, Vec::new(), None, Vec::new()),
             Change::Update {
                 expected,
                 record,
                 snapshots,
                 receipt,
-            } => (expected, record, snapshots, receipt),
+                reserved,
+            } => (expected, record, snapshots, receipt, reserved),
             Change::Remove {
                 account,
                 id,
@@ -139,12 +148,9 @@ impl Records {
                 });
             }
             Change::Reserve { reserved, released } => {
-                self.reservations
-                    .retain(|old| reserved.iter().all(|it| it.volume != old.volume));
-                self.reservations.extend(reserved);
+                self.note(reserved);
                 self.reservations
                     .retain(|it| !released.contains(&it.volume));
-                self.reservations.sort_by_key(|it| it.volume);
                 return Ok(Outcome::Done);
             }
             _ => {
@@ -186,6 +192,7 @@ impl Records {
             }
             self.receipts.push(*receipt);
         }
+        self.note(noted);
         snapshots.sort_by_key(|snapshot| snapshot.sequence);
         self.workspaces
             .insert(record.id, Entry { record, snapshots });

@@ -69,6 +69,8 @@ pub enum Change {
         snapshots: Vec<SnapshotChange>,
         /// A receipt to keep in the same step.
         receipt: Option<Box<Receipt>>,
+        /// Reservations of volumes that the record lets go of, noted in the same step as by [`Reserve`](Self::Reserve).
+        reserved: Vec<Reservation>,
     },
     /// Removes a record and every snapshot of it.
     Remove {

@@ -96,9 +96,7 @@ impl Core {
         // Before the records: a volume that is made later is none that they could fail to name.
         let volumes = all_volumes(VERB, &*self.volume).await?;
         // What is being made or removed needs no name.
-        let reserved = self.all_reservations(VERB).await?;
-        let reserved = reserved.into_iter().filter(|it| self.is_in_hand(it));
-        let reserved: HashSet<VolumeId> = reserved.map(|it| it.volume).collect();
+        let reserved = self.volumes_in_hand().await?;
         let mut progress = CheckProgress {
             volumes: volumes.len() as u64,
             ..CheckProgress::default()
@@ -131,8 +129,10 @@ impl Core {
             faults.extend(shared(&census, &again, scope));
             faults.extend(namesakes(&census, &again, scope));
             let unreadable = unreadable(&faults);
+            // A record lets go of a volume in the step that notes it, while the volume may still be there.
+            let leaving = self.volumes_in_hand().await?;
             for volume in unnamed {
-                if !again.volumes.contains_key(&volume) {
+                if !again.volumes.contains_key(&volume) && !leaving.contains(&volume) {
                     faults.extend(self.orphan(volume, &again, scope, &unreadable).await?);
                 }
             }
@@ -144,6 +144,13 @@ impl Core {
             workspaces: progress.workspaces,
             volumes: progress.volumes_done,
         })
+    }
+
+    /// The volumes that somebody makes or removes.
+    async fn volumes_in_hand(&self) -> Result<HashSet<VolumeId>, Error> {
+        let reserved = self.all_reservations(VERB).await?;
+        let reserved = reserved.into_iter().filter(|it| self.is_in_hand(it));
+        Ok(reserved.map(|it| it.volume).collect())
     }
 
     /// A volume that no record names, if it is still there.

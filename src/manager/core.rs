@@ -16,8 +16,8 @@ use super::target::Target;
 use crate::error::{BackendError, Error};
 use crate::metadata::{Change, Metadata, Outcome, SnapshotChange};
 use crate::model::{
-    AccountId, Selector, SnapshotRecord, SnapshotSelector, Timestamp, Workspace, WorkspaceId,
-    WorkspaceRecord,
+    AccountId, Reservation, Selector, SnapshotRecord, SnapshotSelector, Timestamp, Workspace,
+    WorkspaceId, WorkspaceRecord,
 };
 use crate::session::{Host, SessionHost};
 use crate::volume::Volume;
@@ -65,6 +65,8 @@ pub(super) struct Step {
     pub(super) snapshots: Vec<SnapshotChange>,
     /// What is to be kept of the request that it is for.
     pub(super) draft: Option<Draft>,
+    /// What is noted of volumes that the record lets go of.
+    pub(super) reserved: Vec<Reservation>,
     /// Whether a caller can see it, so that the revision grows.
     pub(super) visible: bool,
     /// Whether it need not be durable at once, because recovery would come to the same.
@@ -78,6 +80,7 @@ impl Step {
             record,
             snapshots: Vec::new(),
             draft: None,
+            reserved: Vec::new(),
             visible: true,
             soon: false,
         }
@@ -89,6 +92,7 @@ impl Step {
             record,
             snapshots: Vec::new(),
             draft: None,
+            reserved: Vec::new(),
             visible: false,
             soon: false,
         }
@@ -101,6 +105,11 @@ impl Step {
 
     pub(super) fn with_draft(mut self, draft: Option<Draft>) -> Self {
         self.draft = draft;
+        self
+    }
+
+    pub(super) fn with_reserved(mut self, reserved: Vec<Reservation>) -> Self {
+        self.reserved = reserved;
         self
     }
 
@@ -338,6 +347,7 @@ impl Core {
             mut record,
             snapshots,
             draft,
+            reserved,
             visible,
             soon,
         } = step;
@@ -355,6 +365,7 @@ impl Core {
             record: record.clone(),
             snapshots,
             receipt: draft.and_then(|draft| draft.receipt(&record, self.now())),
+            reserved,
         };
         let outcome = match soon {
             true => self.apply_soon(verb, change).await?,

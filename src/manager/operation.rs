@@ -356,8 +356,8 @@ impl Core {
         .await
     }
 
-    /// Removes the volumes that a record, as it was just committed, has on its way out. What can't be removed now stays
-    /// noted, for the next change of the workspace or for `recover()`.
+    /// Removes the volumes that a record, as it was just committed, has on its way out. What can't be removed now stays noted
+    /// for `recover()`, on the record or as a reservation.
     pub(super) async fn discard(
         &self,
         verb: &'static str,
@@ -366,17 +366,7 @@ impl Core {
         if record.discard.is_empty() {
             return record;
         }
-        let removed = record.discard.clone();
-        let discarded = async {
-            self.remove_volumes(verb, &removed).await?;
-            self.update_known(verb, &record, |before| {
-                let mut record = before.clone();
-                record.discard.retain(|volume| !removed.contains(volume));
-                Ok(Some(Step::hidden(record).soon()))
-            })
-            .await
-        };
-        match discarded.await {
+        match Box::pin(self.remove_discarded(verb, &record)).await {
             Ok(record) => record,
             Err(error) => {
                 tracing::warn!(workspace = %record.id, %error, "could not discard; left to recovery");

@@ -7,10 +7,10 @@
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use super::core::Core;
+use super::core::{Core, Step};
 use crate::error::Error;
 use crate::metadata::{Change, Outcome};
-use crate::model::{Owner, Reservation, VolumeId};
+use crate::model::{Owner, Reservation, VolumeId, WorkspaceRecord};
 
 /// How many ids the first commit reserves. Each later one reserves twice as many, so that who makes one volume leaves few
 /// ids behind.
@@ -211,15 +211,44 @@ impl Core {
         if volumes.is_empty() {
             return Ok(());
         }
-        let in_hand = InHand::hold(volumes);
         let change = Change::Reserve {
             reserved: self.reservations(volumes),
             released: Vec::new(),
         };
+        let noted = self.remove_noted(verb, volumes, self.apply_soon(verb, change));
+        noted.await.map(drop)
+    }
+
+    /// As [`remove_volumes`](Self::remove_volumes), of those that a record, as it was just committed, has on its way out. The
+    /// record lets go of them by the change that notes them, and is answered as it is then.
+    pub(super) async fn remove_discarded(
+        &self,
+        verb: &'static str,
+        record: &WorkspaceRecord,
+    ) -> Result<WorkspaceRecord, Error> {
+        let volumes = &record.discard;
+        let reserved = self.reservations(volumes);
+        let let_go = self.update_known(verb, record, |before| {
+            let mut record = before.clone();
+            record.discard.retain(|volume| !volumes.contains(volume));
+            let step = Step::hidden(record).with_reserved(reserved.clone());
+            Ok(Some(step.soon()))
+        });
+        self.remove_noted(verb, volumes, let_go).await
+    }
+
+    /// Removes volumes while `note`, a change that is not waited for, reserves them.
+    async fn remove_noted<T>(
+        &self,
+        verb: &'static str,
+        volumes: &[VolumeId],
+        note: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let in_hand = InHand::hold(volumes);
         let note = async {
             let _turn = self.reserved.last.lock().await;
             self.reserved.ids().leaving.extend(volumes);
-            self.apply_soon(verb, change).await
+            note.await
         };
         let remove = async {
             for volume in volumes {
@@ -229,17 +258,17 @@ impl Core {
         };
         let (noted, removed) = tokio::join!(note, remove);
         removed.map_err(|error| Error::storage(verb, error))?;
-        let _: Outcome = noted?;
+        let noted = noted?;
         let removed = {
             let mut ids = self.reserved.ids();
             ids.removed.extend(in_hand.keep());
             let many = ids.removed.len() >= REMOVED;
             many.then(|| std::mem::take(&mut ids.removed))
         };
-        match removed {
-            Some(removed) => self.make_sure(verb, removed).await,
-            None => Ok(()),
+        if let Some(removed) = removed {
+            self.make_sure(verb, removed).await?;
         }
+        Ok(noted)
     }
 
     /// Forgets volumes that were removed, once they are gone durably.

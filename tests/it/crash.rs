@@ -485,6 +485,45 @@ async fn recovery_leaves_a_live_operation_alone() {
     call.await.unwrap().unwrap();
 }
 
+/// What a restore replaces was noted by one change and let go of by another, after it was removed.
+#[tokio::test]
+async fn volume_that_is_replaced_is_noted_as_its_record_lets_go_beside_its_removal() {
+    let bench = Bench::new().await;
+    let id = bench.sandbox("w").await.id;
+    let account = &bench.account;
+    account.create_snapshot(id, "s", Force::No).await.unwrap();
+    let stored = async || {
+        let record = bench.metadata.workspace(account.id(), id).await.unwrap();
+        record.unwrap()
+    };
+    let head = stored().await.head;
+    let gate = bench.steps.gate("remove");
+    let restored = {
+        let account = account.clone();
+        let options = RestoreSnapshot::default();
+        tokio::spawn(async move { account.restore(id, "s", options).await })
+    };
+    gate.reached().await;
+    while !stored().await.discard.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let noted = bench.metadata.reservations(None, usize::MAX).await.unwrap();
+    assert!(noted.iter().any(|it| it.volume == head));
+    assert_eq!(bench.manager.check().await.unwrap().faults, []);
+    gate.open();
+    restored.await.unwrap().unwrap();
+    assert_eq!(bench.volume.status(head).await.unwrap(), None);
+
+    // The intent, the fork, its label, the new head, the removal, and the last.
+    for steps in [7, 6] {
+        bench.steps.break_at(Break::After(steps));
+        let options = RestoreSnapshot::default();
+        account.restore(id, "s", options).await.unwrap();
+        assert_eq!(bench.steps.has_broken(), steps == 6);
+        bench.steps.heal();
+    }
+}
+
 /// A volume's reservation was forgotten as one that a record names, after the record had let go of it: a removal that was lost
 /// with the disk left a volume that nobody knew.
 #[tokio::test]

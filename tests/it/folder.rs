@@ -186,6 +186,7 @@ pub(crate) async fn rewrite(
         record,
         snapshots: Vec::new(),
         receipt: None,
+        reserved: Vec::new(),
     };
     let done = opened.metadata.commit(change).await.unwrap();
     assert_eq!(done, Outcome::Done);

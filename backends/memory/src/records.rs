@@ -106,21 +106,32 @@ impl Records {
                 record,
                 snapshots,
                 receipt,
-            } => self.update(expected, record, snapshots, receipt),
+                reserved,
+            } => {
+                let outcome = self.update(expected, record, snapshots, receipt)?;
+                if outcome == Outcome::Done {
+                    self.note(reserved);
+                }
+                Ok(outcome)
+            }
             Change::Remove {
                 account,
                 id,
                 expected,
             } => Ok(self.remove(&account, id, expected)),
             Change::Reserve { reserved, released } => {
-                let noted = reserved.into_iter().map(|it| (it.volume, it));
-                self.reservations.extend(noted);
+                self.note(reserved);
                 self.reservations
                     .retain(|volume, _| !released.contains(volume));
                 Ok(Outcome::Done)
             }
             _ => Err(Breach::UnknownChange),
         }
+    }
+
+    fn note(&mut self, reserved: Vec<Reservation>) {
+        let noted = reserved.into_iter().map(|it| (it.volume, it));
+        self.reservations.extend(noted);
     }
 
     fn insert(&mut self, record: WorkspaceRecord) -> Result<Outcome, Breach> {

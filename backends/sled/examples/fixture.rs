@@ -107,6 +107,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         record: first,
         snapshots,
         receipt: Some(Box::new(receipt)),
+        reserved: Vec::new(),
     };
     assert_eq!(store.commit(change).await?, Outcome::Done);
     store

@@ -71,8 +71,10 @@ pub(crate) fn judge(db: &Db, change: Change) -> Result<Judged<Outcome>> {
             record,
             snapshots,
             receipt,
+            reserved,
         } => {
             let outcome = update(db, &mut batch, expected, &record, &snapshots)?;
+            put_reservations(&mut batch, &reserved)?;
             keep_receipt(db, &mut batch, outcome, receipt.as_deref())?
         }
         Change::Remove {
@@ -87,9 +89,7 @@ pub(crate) fn judge(db: &Db, change: Change) -> Result<Judged<Outcome>> {
             }
         }
         Change::Reserve { reserved, released } => {
-            for reservation in &reserved {
-                put_reservation(&mut batch, reservation)?;
-            }
+            put_reservations(&mut batch, &reserved)?;
             for volume in released {
                 batch.remove(keys::reservation(volume));
             }
@@ -218,9 +218,11 @@ pub(crate) fn put_receipt(batch: &mut Batch, receipt: &Receipt) -> Result<()> {
     Ok(())
 }
 
-/// Puts a reservation in the place of an earlier one of its volume.
-pub(crate) fn put_reservation(batch: &mut Batch, reservation: &Reservation) -> Result<()> {
-    batch.insert(keys::reservation(reservation.volume), encode(reservation)?);
+/// Puts reservations in the places of earlier ones of their volumes.
+pub(crate) fn put_reservations(batch: &mut Batch, reservations: &[Reservation]) -> Result<()> {
+    for reservation in reservations {
+        batch.insert(keys::reservation(reservation.volume), encode(reservation)?);
+    }
     Ok(())
 }
 
@@ -410,6 +412,7 @@ mod tests {
             record: record.clone(),
             snapshots: Vec::new(),
             receipt: None,
+            reserved: Vec::new(),
         }
     }
 

@@ -279,7 +279,7 @@ impl Lines {
             Line::Reservation { record } => {
                 self.reservations += 1;
                 self.once(Seen::Reservation(record.volume))?;
-                apply::put_reservation(&mut self.batch, &record)?;
+                apply::put_reservations(&mut self.batch, std::slice::from_ref(&*record))?;
             }
             Line::End { .. } => self.ended = true,
         }

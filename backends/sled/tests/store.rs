@@ -65,6 +65,7 @@ async fn update(
             record: record.clone(),
             snapshots,
             receipt: None,
+            reserved: Vec::new(),
         })
         .await
         .unwrap()
@@ -718,6 +719,7 @@ async fn keep_receipt(store: &SledMetadata, made: &WorkspaceRecord) -> Receipt {
         record: second,
         snapshots: Vec::new(),
         receipt: Some(Box::new(receipt.clone())),
+        reserved: Vec::new(),
     };
     assert_eq!(store.commit(change).await.unwrap(), Outcome::Done);
     receipt

@@ -202,6 +202,7 @@ async fn put(
         record,
         snapshots: snapshots.map(SnapshotChange::Put).collect(),
         receipt: None,
+        reserved: Vec::new(),
     };
     commit(metadata, change).await
 }

@@ -103,6 +103,7 @@ macro_rules! for_each_metadata_case {
             }
             reservations {
                 reservations_are_noted_and_forgotten
+                volumes_are_noted_as_their_record_lets_go
                 later_note_of_a_volume_stands
                 pages_are_complete_and_in_order
                 reservations_are_still_there

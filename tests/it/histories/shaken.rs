@@ -66,6 +66,7 @@ impl Shaken {
             mut record,
             snapshots,
             receipt,
+            reserved,
             expected,
         } = change
         else {
@@ -79,6 +80,7 @@ impl Shaken {
             record,
             snapshots,
             receipt,
+            reserved,
         })
     }
 }

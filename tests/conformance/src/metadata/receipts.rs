@@ -16,6 +16,7 @@ async fn try_keep(store: &dyn Metadata, record: &WorkspaceRecord, receipt: &Rece
         record: record.clone(),
         snapshots: Vec::new(),
         receipt: Some(Box::new(receipt.clone())),
+        reserved: Vec::new(),
     };
     store.commit(change).await.expect("an update is answered")
 }
@@ -93,6 +94,7 @@ pub async fn taken_key_refuses_the_whole_change<H: MetadataHarness>(harness: H) 
         record: with_snapshots(&before, &taken),
         snapshots: puts(&taken),
         receipt: Some(Box::new(receipt(&ours, "k", 2))),
+        reserved: Vec::new(),
     };
     let outcome = store.commit(change).await.expect("an update is answered");
     assert_eq!(outcome, Outcome::ReceiptTaken);

@@ -67,6 +67,7 @@ pub async fn receipts_are_still_there<H: MetadataHarness>(harness: H) {
         record: next(&first),
         snapshots: Vec::new(),
         receipt: Some(Box::new(kept.clone())),
+        reserved: Vec::new(),
     };
     let outcome = store.commit(change).await.expect("an update is answered");
     assert_eq!(outcome, Outcome::Done);

@@ -4,6 +4,8 @@ use workdisk::Metadata;
 use workdisk::metadata::{Change, Outcome};
 use workdisk::model::{Owner, Reservation, VolumeId};
 
+use super::steps::{assert_stored, insert};
+use crate::fixtures::{account, next, record};
 use crate::harness::MetadataHarness;
 use crate::pages::pages;
 
@@ -56,6 +58,35 @@ pub async fn later_note_of_a_volume_stands<H: MetadataHarness>(harness: H) {
     reserve(&store, std::slice::from_ref(&second), &[]).await;
     assert_eq!(reservations(&store).await, [second]);
     reserve(&store, std::slice::from_ref(&first), &[first.volume]).await;
+    assert_eq!(reservations(&store).await, []);
+}
+
+/// "Noted in the same step": with the record, and only if that is changed.
+pub async fn volumes_are_noted_as_their_record_lets_go<H: MetadataHarness>(harness: H) {
+    let store = harness.open().await;
+    let (first, later) = (reservation(1), reservation(2));
+    let mut second = reservation(3);
+    second.volume = first.volume;
+    reserve(&store, &[first], &[]).await;
+    let before = record(&account("ours"));
+    insert(&store, &before).await;
+    let noted = [second, later];
+    let change = Change::Update {
+        expected: before.version,
+        record: next(&before),
+        snapshots: Vec::new(),
+        receipt: None,
+        reserved: noted.to_vec(),
+    };
+    let outcome = store.commit(change.clone()).await;
+    assert_eq!(outcome.expect("an update is answered"), Outcome::Done);
+    assert_stored(&store, &next(&before)).await;
+    assert_eq!(reservations(&store).await, in_order(&noted));
+    let gone: Vec<VolumeId> = noted.iter().map(|it| it.volume).collect();
+    reserve(&store, &[], &gone).await;
+    let outcome = store.commit(change).await;
+    let outcome = outcome.expect("an update is answered");
+    assert_eq!(outcome, Outcome::VersionConflict);
     assert_eq!(reservations(&store).await, []);
 }
 

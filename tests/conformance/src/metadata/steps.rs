@@ -27,6 +27,7 @@ pub(crate) fn change(
         record: record.clone(),
         snapshots: snapshots.to_vec(),
         receipt: None,
+        reserved: Vec::new(),
     }
 }
 

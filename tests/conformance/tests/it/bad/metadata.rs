@@ -29,6 +29,7 @@ pub(super) enum MetadataFlaw {
     CriesWolf,
     ForgetsReceipts,
     ForgetsReservations,
+    LetsGoWithoutANote,
     ForgetsWhatIsKeptSoon,
 }
 
@@ -54,6 +55,7 @@ impl BadMetadata {
             mut record,
             snapshots,
             receipt,
+            reserved,
         } = change
         else {
             return Ok(change);
@@ -66,6 +68,7 @@ impl BadMetadata {
             record,
             snapshots,
             receipt,
+            reserved,
         })
     }
 }
@@ -93,11 +96,16 @@ impl Metadata for BadMetadata {
         if is_forgotten {
             return Ok(Outcome::Done);
         }
-        let change = if self.has(MetadataFlaw::IgnoresTheVersion) {
+        let mut change = if self.has(MetadataFlaw::IgnoresTheVersion) {
             self.on_the_stored_version(change).await?
         } else {
             change
         };
+        if let Change::Update { reserved, .. } = &mut change
+            && self.has(MetadataFlaw::LetsGoWithoutANote)
+        {
+            reserved.clear();
+        }
         let outcome = self.inner.commit(change).await?;
         if self.has(MetadataFlaw::SaysDoneToATakenName) && outcome == Outcome::NameTaken {
             return Ok(Outcome::Done);

@@ -54,6 +54,7 @@ caught! {
     hidden_discard_is_caught: HidesDiscards => in_flight::operations_and_discards_are_in_flight;
     hidden_endless_session_is_caught: HidesEndlessSessions => sessions::session_without_a_lease_ends_last;
     forgotten_receipt_is_caught: ForgetsReceipts => receipts::receipt_comes_back_equal;
+    volume_let_go_without_a_note_is_caught: LetsGoWithoutANote => reservations::volumes_are_noted_as_their_record_lets_go;
     forgotten_reservation_is_caught: ForgetsReservations => reservations::reservations_are_noted_and_forgotten;
     change_that_is_never_kept_is_caught: ForgetsWhatIsKeptSoon => soon::change_is_seen_at_once;
     repeated_generation_is_caught: RepeatsTheGeneration => generations::every_generation_is_greater;
