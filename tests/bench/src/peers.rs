@@ -21,6 +21,8 @@ pub(crate) enum Peer {
     Containerd,
     SyncedContainerd,
     Plain,
+    /// Two system calls.
+    System,
 }
 
 impl Peer {
@@ -37,6 +39,7 @@ impl Peer {
             Self::Containerd => "containerd",
             Self::SyncedContainerd => "containerd, syncfs",
             Self::Plain => "plain directory",
+            Self::System => "the file system itself",
         }
     }
 
@@ -52,6 +55,7 @@ impl Peer {
             Self::Containerd => "durable folders, durable files, a lock",
             Self::SyncedContainerd => "a lock",
             Self::Plain => "snapshots, a record, a lock",
+            Self::System => "anything but durability",
         }
     }
 }
