@@ -24,7 +24,7 @@ pub(crate) async fn measure(options: &Options) -> Result<Figure> {
     let work = Work::prepare(&disk.path().join("sources"), options)?;
     let store = Store::open(&disk.path().join("data")).await?;
     let (mut ours, mut plain) = (Times::default(), Times::default());
-    for round in 0..options.scaled(1, 3) {
+    for round in 0..options.scaled(1, 5) {
         // Who begins changes, so that neither always finds the other's traces.
         for turn in 0..2 {
             disk.settle()?;
