@@ -8,6 +8,7 @@ use std::process::Command;
 use rustix::fs::{Advice, fadvise};
 
 use crate::Result;
+use crate::disk::settle;
 use crate::options::Options;
 use crate::process::{find, run};
 use crate::samples::Samples;
@@ -15,6 +16,9 @@ use crate::tree;
 
 /// How long each kind of work took, in the order in which they are done.
 pub(crate) type Times = Vec<(&'static str, Samples)>;
+
+/// Where it is done, and how long it took there.
+pub(crate) type Place<'a> = (&'a Path, &'a mut Times);
 
 /// A kind's name, and how it is done.
 type Kind = (&'static str, fn(&Work, &Path) -> Result<()>);
@@ -56,9 +60,9 @@ impl Work {
         Ok(work)
     }
 
-    /// Does all that the machine has programs for.
-    pub(crate) fn all(&self, folder: &Path, times: &mut Times) -> Result<()> {
-        self.those(folder, times, |_| true)
+    /// Does all that the machine has programs for, in each place.
+    pub(crate) fn all(&self, places: &mut [Place<'_>]) -> Result<()> {
+        self.those(places, |_| true)
     }
 
     /// Makes in a folder what the light work needs.
@@ -67,21 +71,25 @@ impl Work {
         self.git_status(folder)
     }
 
-    pub(crate) fn light(&self, folder: &Path, times: &mut Times) -> Result<()> {
-        self.those(folder, times, |kind| LIGHT.contains(&kind))
+    pub(crate) fn light(&self, places: &mut [Place<'_>]) -> Result<()> {
+        self.those(places, |kind| LIGHT.contains(&kind))
     }
 
-    fn those(&self, folder: &Path, times: &mut Times, wanted: impl Fn(&str) -> bool) -> Result<()> {
+    /// Does one kind in every place before the next, since a disk may be half as fast a minute later.
+    fn those(&self, places: &mut [Place<'_>], wanted: impl Fn(&str) -> bool) -> Result<()> {
         for (kind, work) in KINDS {
             if !wanted(kind) || program_of(kind).is_some_and(|program| find(program).is_none()) {
                 continue;
             }
-            let at = times.iter().position(|(known, _)| *known == kind);
-            let at = at.unwrap_or_else(|| {
-                times.push((kind, Samples::default()));
-                times.len() - 1
-            });
-            times[at].1.time_blocking(|| work(self, folder))?;
+            for (folder, times) in &mut *places {
+                settle(folder)?;
+                let at = times.iter().position(|(known, _)| *known == kind);
+                let at = at.unwrap_or_else(|| {
+                    times.push((kind, Samples::default()));
+                    times.len() - 1
+                });
+                times[at].1.time_blocking(|| work(self, folder))?;
+            }
         }
         Ok(())
     }
@@ -153,19 +161,23 @@ impl Work {
         Ok(())
     }
 
+    /// More than once, because one time on the same disk is twice as long as another.
     fn large_file(&self, folder: &Path) -> Result<()> {
-        let mut file = File::create_new(folder.join("large"))?;
         let mut bytes = vec![7; 1 << 20];
-        for _ in 0..self.large_mib {
-            file.write_all(&bytes)?;
+        for _ in 0..3 {
+            let mut file = File::create_new(folder.join("large"))?;
+            for _ in 0..self.large_mib {
+                file.write_all(&bytes)?;
+            }
+            file.sync_all()?;
+            // It is to be read from the disk.
+            fadvise(&file, 0, None, Advice::DontNeed)?;
+            let mut file = File::open(folder.join("large"))?;
+            while file.read(&mut bytes)? > 0 {}
+            fs::remove_file(folder.join("large"))?;
+            bytes.fill(7);
         }
-        file.sync_all()?;
-        // It is to be read from the disk.
-        fadvise(&file, 0, None, Advice::DontNeed)?;
-        let mut file = File::open(folder.join("large"))?;
-        while file.read(&mut bytes)? > 0 {}
-        drop(file);
-        Ok(fs::remove_file(folder.join("large"))?)
+        Ok(())
     }
 
     fn sqlite(&self, folder: &Path) -> Result<()> {

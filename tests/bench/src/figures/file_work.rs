@@ -1,14 +1,13 @@
 //! File work in a session against a plain directory on the same file system, by turns.
 
 use std::fs;
-use std::path::Path;
 
 use workdisk::manager::{CreateWorkspace, Force};
 use workdisk::model::SessionType;
 use workdisk_conformance::FileSystem;
 
 use crate::Result;
-use crate::disk::{Disk, settle};
+use crate::disk::Disk;
 use crate::options::Options;
 use crate::peers::Peer;
 use crate::report::Figure;
@@ -25,14 +24,20 @@ pub(crate) async fn measure(options: &Options) -> Result<Figure> {
     let store = Store::open(&disk.path().join("data")).await?;
     let (mut ours, mut plain) = (Times::default(), Times::default());
     for round in 0..options.scaled(1, 5) {
+        disk.settle()?;
+        let create = CreateWorkspace::new(SessionType::Sandbox);
+        let id = store.account.create(create).await?.id;
+        let session = store.start(id).await?;
+        let folder = disk.path().join("plain");
+        fs::create_dir(&folder)?;
+        let mut places = [(session.path(), &mut ours), (&*folder, &mut plain)];
         // Who begins changes, so that neither always finds the other's traces.
-        for turn in 0..2 {
-            disk.settle()?;
-            match (turn + round) % 2 {
-                0 => in_a_session(&store, &work, &mut ours).await?,
-                _ => in_a_folder(&disk.path().join("plain"), &work, &mut plain)?,
-            }
-        }
+        places.rotate_left(round % 2);
+        work.all(&mut places)?;
+        session.end().await?;
+        store.account.delete(id, Force::No).await?;
+        fs::remove_dir_all(&folder)?;
+        store.settle().await?;
     }
     compare(&mut figure, "ext4", &ours, &plain, 0.95);
     figure.note(
@@ -45,23 +50,6 @@ pub(crate) async fn measure(options: &Options) -> Result<Figure> {
         figure.note(missing);
     }
     Ok(figure)
-}
-
-async fn in_a_session(store: &Store, work: &Work, times: &mut Times) -> Result<()> {
-    let create = CreateWorkspace::new(SessionType::Sandbox);
-    let id = store.account.create(create).await?.id;
-    let session = store.start(id).await?;
-    work.all(session.path(), times)?;
-    session.end().await?;
-    store.account.delete(id, Force::No).await?;
-    store.settle().await
-}
-
-fn in_a_folder(folder: &Path, work: &Work, times: &mut Times) -> Result<()> {
-    fs::create_dir(folder)?;
-    work.all(folder, times)?;
-    fs::remove_dir_all(folder)?;
-    settle(folder.parent().unwrap_or(folder))
 }
 
 /// Adds both sides' rows, and holds how fast ours is against how fast it must be.

@@ -26,6 +26,9 @@ pub(crate) async fn measure(options: &Options) -> Result<Figure> {
     let session = store.start(id).await?;
     work.begin_light(session.path())?;
     session.end().await?;
+    let folder = disk.path().join("plain");
+    fs::create_dir(&folder)?;
+    work.begin_light(&folder)?;
     let mut taken = 0;
     for wanted in options.scaled(vec![2, 17], vec![10, 100, 1_000]) {
         while taken < wanted {
@@ -44,13 +47,15 @@ pub(crate) async fn measure(options: &Options) -> Result<Figure> {
         figure.at_most(&format!("session start, {place}"), mount, 5.0, " ms");
         let (mut ours, mut plain) = (Times::default(), Times::default());
         for round in 0..options.scaled(1, 3) {
-            for turn in 0..2 {
-                disk.settle()?;
-                match (turn + round) % 2 {
-                    0 => in_a_session(&store, id, &work, &mut ours).await?,
-                    _ => in_a_folder(&disk.path().join("plain"), &work, &mut plain)?,
-                }
-            }
+            disk.settle()?;
+            let session = store.start(id).await?;
+            let mut places = [(session.path(), &mut ours), (&*folder, &mut plain)];
+            places.rotate_left(round % 2);
+            work.light(&mut places)?;
+            // What the work made is taken away again, so that every round finds the same.
+            clear(session.path())?;
+            session.end().await?;
+            clear(&folder)?;
         }
         compare(&mut figure, &place, &ours, &plain, 0.9);
     }
@@ -64,27 +69,6 @@ async fn mounts(store: &Store, id: WorkspaceId, rounds: usize) -> Result<Samples
         session.end().await?;
     }
     Ok(samples)
-}
-
-/// What the work made is taken away again, so that every round finds the same.
-async fn in_a_session(
-    store: &Store,
-    id: WorkspaceId,
-    work: &Work,
-    times: &mut Times,
-) -> Result<()> {
-    let session = store.start(id).await?;
-    work.light(session.path(), times)?;
-    clear(session.path())?;
-    session.end().await?;
-    Ok(())
-}
-
-fn in_a_folder(folder: &Path, work: &Work, times: &mut Times) -> Result<()> {
-    fs::create_dir(folder)?;
-    work.begin_light(folder)?;
-    work.light(folder, times)?;
-    Ok(fs::remove_dir_all(folder)?)
 }
 
 fn clear(folder: &Path) -> Result<()> {
