@@ -282,7 +282,7 @@ pub(crate) fn put_record(batch: &mut Batch, record: &WorkspaceRecord) -> Result<
 }
 
 /// Puts a record in the place of an earlier one of the workspace. Of the indexes only what differs is written: most changes
-/// touch none, and each entry is in a page of its own.
+/// touch none, and each entry stands in another page.
 fn replace_record(
     batch: &mut Batch,
     before: &WorkspaceRecord,
