@@ -8,6 +8,9 @@
     reason = "a bench ends where it meets what it does not expect"
 )]
 
+#[path = "../src/records.rs"]
+mod records;
+
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -15,20 +18,15 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
 use workdisk::manager::{CloneWorkspace, CreateWorkspace, Force, ListWorkspaces, RestoreSnapshot};
 use workdisk::metadata::{Change, Metadata, Outcome};
-use workdisk::model::{
-    AccountId, SessionType, Timestamp, VolumeId, WorkspaceFilter, WorkspaceId, WorkspaceName,
-    WorkspaceRecord,
-};
+use workdisk::model::{AccountId, SessionType, WorkspaceFilter, WorkspaceRecord};
 use workdisk::{Account, WorkspaceManager};
 use workdisk_memory::{MemoryMetadata, MemoryVolume};
 use workdisk_sled::SledMetadata;
 
+use crate::records::record;
+
 /// How many records the stores have.
 const RECORDS: u64 = 10_000;
-
-fn name(number: u64) -> String {
-    format!("workspace {number}")
-}
 
 /// An account with a workspace "base" that has a snapshot "s".
 async fn account() -> Account {
@@ -75,18 +73,6 @@ fn manager(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn record(account: &AccountId, number: u64) -> WorkspaceRecord {
-    let mut record = WorkspaceRecord::new(
-        WorkspaceId::new(),
-        account.clone(),
-        SessionType::Sandbox,
-        VolumeId::new(),
-        Timestamp::now(),
-    );
-    record.name = Some(WorkspaceName::parse(&name(number)).unwrap());
-    record
-}
-
 async fn insert(store: &SledMetadata, record: WorkspaceRecord) {
     let done = store.commit_soon(Change::Insert { record }).await.unwrap();
     assert_eq!(done, Outcome::Done);
@@ -98,7 +84,9 @@ fn sled(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let account = AccountId::parse("bench").unwrap();
     let store = runtime.block_on(SledMetadata::open(folder.path())).unwrap();
-    let mut stored: Vec<WorkspaceRecord> = (0..RECORDS).map(|it| record(&account, it)).collect();
+    let mut stored: Vec<WorkspaceRecord> = (0..RECORDS)
+        .map(|it| record(&account, it).unwrap())
+        .collect();
     for record in &stored {
         runtime.block_on(insert(&store, record.clone()));
     }

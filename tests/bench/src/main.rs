@@ -30,6 +30,7 @@ mod options;
 mod peers;
 mod plot;
 mod process;
+mod records;
 mod report;
 mod samples;
 mod store;

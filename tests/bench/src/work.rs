@@ -75,7 +75,8 @@ impl Work {
         self.those(places, |kind| LIGHT.contains(&kind))
     }
 
-    /// Does one kind in every place before the next, since a disk may be half as fast a minute later.
+    /// Does one kind in every place before the next, since a disk may be half as fast a minute later, and each with nothing
+    /// left to be written.
     fn those(&self, places: &mut [Place<'_>], wanted: impl Fn(&str) -> bool) -> Result<()> {
         for (kind, work) in KINDS {
             if !wanted(kind) || program_of(kind).is_some_and(|program| find(program).is_none()) {

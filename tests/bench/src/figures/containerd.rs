@@ -86,27 +86,25 @@ struct Least {
     parent: File,
     path: PathBuf,
     block: File,
-    made: u64,
     folder: Counted,
     overwritten: Counted,
 }
 
 impl Least {
     /// How many blocks there are to overwrite.
-    const BLOCKS: u64 = 64;
+    const BLOCKS: usize = 64;
     const BLOCK: usize = 4096;
 
     fn in_folder(path: &Path) -> Result<Self> {
         fs::create_dir(path)?;
         let blocks = path.join("blocks");
-        fs::write(&blocks, vec![1; Self::BLOCK * Self::BLOCKS as usize])?;
+        fs::write(&blocks, vec![1; Self::BLOCK * Self::BLOCKS])?;
         let block = File::options().write(true).open(blocks)?;
         block.sync_all()?;
         Ok(Self {
             parent: File::open(path)?,
             path: path.to_owned(),
             block,
-            made: 0,
             folder: Counted::default(),
             overwritten: Counted::default(),
         })
@@ -114,14 +112,14 @@ impl Least {
 
     async fn rounds(&mut self, rounds: usize, counts: &Path) -> Result<()> {
         for _ in 0..rounds {
-            self.made += 1;
-            let folder = self.path.join(self.made.to_string());
+            let made = self.folder.times.count();
+            let folder = self.path.join(made.to_string());
             let make = async {
                 fs::create_dir(folder)?;
                 self.parent.sync_all()
             };
             self.folder.time(counts, make).await?;
-            let at = self.made % Self::BLOCKS * Self::BLOCK as u64;
+            let at = (made % Self::BLOCKS * Self::BLOCK) as u64;
             let overwrite = async {
                 self.block.write_all_at(&[2; Self::BLOCK], at)?;
                 self.block.sync_data()

@@ -24,7 +24,6 @@ pub(crate) async fn measure(options: &Options) -> Result<Figure> {
     let store = Store::open(&disk.path().join("data")).await?;
     let (mut ours, mut plain) = (Times::default(), Times::default());
     for round in 0..options.scaled(1, 5) {
-        disk.settle()?;
         let create = CreateWorkspace::new(SessionType::Sandbox);
         let id = store.account.create(create).await?.id;
         let session = store.start(id).await?;

@@ -9,10 +9,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use workdisk::Account;
 use workdisk::manager::{CreateWorkspace, ListWorkspaces};
-use workdisk::model::{
-    AccountId, SessionType, StoreId, Timestamp, VolumeId, WorkspaceId, WorkspaceName,
-    WorkspaceRecord,
-};
+use workdisk::model::{AccountId, SessionType, StoreId, WorkspaceId};
 use workdisk_conformance::FileSystem;
 use workdisk_sled::SledMetadata;
 
@@ -21,6 +18,7 @@ use crate::disk::Disk;
 use crate::options::Options;
 use crate::peers::Peer;
 use crate::process::run;
+use crate::records::{name, record};
 use crate::report::Figure;
 use crate::samples::Samples;
 use crate::store::Store;
@@ -50,21 +48,17 @@ pub(crate) async fn measure(options: &Options) -> Result<Figure> {
     fill(&full.join("metadata"), workspaces).await?;
     disk.settle()?;
     // In a process each, whose memory is all the store's.
-    let look = |folder: &Path, workspaces: u64| {
-        let mut look = Command::new(std::env::current_exe()?);
-        look.arg("--look-into-store").arg(folder);
-        look.args(["--workspaces", &workspaces.to_string()]);
-        Ok::<Command, crate::Error>(look)
-    };
-    let found = |look: &mut Command| {
-        let told = run(look)?;
+    let look = |folder: &Path, workspaces: u64, variable: Option<(&str, &str)>| {
+        let told = run(Command::new(std::env::current_exe()?)
+            .arg("--look-into-store")
+            .arg(folder)
+            .args(["--workspaces", &workspaces.to_string()])
+            .envs(variable))?;
         Ok::<Found, crate::Error>(serde_json::from_str(&told)?)
     };
-    let (alone, among) = (
-        found(&mut look(&empty, 0)?)?,
-        found(&mut look(&full, workspaces)?)?,
-    );
-    let in_one_arena = found(look(&full, workspaces)?.env("MALLOC_ARENA_MAX", "1"))?;
+    let alone = look(&empty, 0, None)?;
+    let among = look(&full, workspaces, None)?;
+    let in_one_arena = look(&full, workspaces, Some(("MALLOC_ARENA_MAX", "1")))?;
     let place = "ext4";
     let mut row = |what: &str, times: &[Duration]| {
         let samples: Samples = times.iter().copied().collect();
@@ -140,15 +134,7 @@ fn export(to: std::io::PipeWriter, workspaces: u64) -> Result<()> {
     )?;
     let account = AccountId::parse("bench")?;
     for number in 0..workspaces {
-        let mut record = WorkspaceRecord::new(
-            WorkspaceId::new(),
-            account.clone(),
-            SessionType::Sandbox,
-            VolumeId::new(),
-            Timestamp::now(),
-        );
-        record.name = Some(WorkspaceName::parse(&name(number))?);
-        let record = serde_json::to_string(&record)?;
+        let record = serde_json::to_string(&record(&account, number)?)?;
         writeln!(to, r#"{{"line":"workspace","record":{record}}}"#)?;
     }
     writeln!(
@@ -156,10 +142,6 @@ fn export(to: std::io::PipeWriter, workspaces: u64) -> Result<()> {
         r#"{{"line":"end","workspaces":{workspaces},"snapshots":0}}"#
     )?;
     Ok(to.flush()?)
-}
-
-fn name(number: u64) -> String {
-    format!("workspace {number}")
 }
 
 /// The process that works in the store, and tells what it found.

@@ -47,7 +47,6 @@ pub(crate) async fn measure(options: &Options) -> Result<Figure> {
         figure.at_most(&format!("session start, {place}"), mount, 5.0, " ms");
         let (mut ours, mut plain) = (Times::default(), Times::default());
         for round in 0..options.scaled(1, 3) {
-            disk.settle()?;
             let session = store.start(id).await?;
             let mut places = [(session.path(), &mut ours), (&*folder, &mut plain)];
             places.rotate_left(round % 2);
