@@ -61,27 +61,16 @@ impl Shaken {
     }
 
     /// A change that is decided on whatever version the record has.
-    async fn uncompared(&self, change: Change) -> Result<Change, BackendError> {
-        let Change::Update {
-            mut record,
-            snapshots,
-            receipt,
-            reserved,
-            expected,
-        } = change
-        else {
-            return Ok(change);
-        };
-        let now = self.inner.workspace(&record.account, record.id).await?;
-        let expected = now.map_or(expected, |now| now.version);
-        record.version = expected + 1;
-        Ok(Change::Update {
-            expected,
-            record,
-            snapshots,
-            receipt,
-            reserved,
-        })
+    async fn uncompared(&self, mut change: Change) -> Result<Change, BackendError> {
+        if let Change::Update {
+            expected, record, ..
+        } = &mut change
+        {
+            let now = self.inner.workspace(&record.account, record.id).await?;
+            *expected = now.map_or(*expected, |now| now.version);
+            record.version = *expected + 1;
+        }
+        Ok(change)
     }
 }
 

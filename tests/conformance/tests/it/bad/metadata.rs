@@ -49,27 +49,16 @@ impl BadMetadata {
     }
 
     /// The change as it would be if it had been decided on the stored version.
-    async fn on_the_stored_version(&self, change: Change) -> Result<Change, BackendError> {
-        let Change::Update {
-            expected,
-            mut record,
-            snapshots,
-            receipt,
-            reserved,
-        } = change
-        else {
-            return Ok(change);
-        };
-        let stored = self.inner.workspace(&record.account, record.id).await?;
-        let expected = stored.map_or(expected, |stored| stored.version);
-        record.version = expected + 1;
-        Ok(Change::Update {
-            expected,
-            record,
-            snapshots,
-            receipt,
-            reserved,
-        })
+    async fn on_the_stored_version(&self, mut change: Change) -> Result<Change, BackendError> {
+        if let Change::Update {
+            expected, record, ..
+        } = &mut change
+        {
+            let stored = self.inner.workspace(&record.account, record.id).await?;
+            *expected = stored.map_or(*expected, |stored| stored.version);
+            record.version = *expected + 1;
+        }
+        Ok(change)
     }
 }
 
