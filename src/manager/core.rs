@@ -89,12 +89,8 @@ impl Step {
     /// A change that is the library's own affair.
     pub(super) fn hidden(record: WorkspaceRecord) -> Self {
         Self {
-            record,
-            snapshots: Vec::new(),
-            draft: None,
-            reserved: Vec::new(),
             visible: false,
-            soon: false,
+            ..Self::visible(record)
         }
     }
 
